@@ -1,0 +1,5 @@
+"""`python -m export` is the `efemera` command."""
+
+from export.cli import main
+
+main()

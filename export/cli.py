@@ -1,0 +1,36 @@
+"""The `efemera` command: which commands there are, and what an error looks like."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from export.commands.demo import demo
+from export.commands.export import export, parity
+from export.commands.predict import predict
+from export.commands.serve import serve
+from export.commands.train import train
+from export.errors import EfemeraError
+from export.screen import say_error
+
+app = typer.Typer(
+    name="efemera",
+    help="Daily price forecasts with an LSTM: trained in PyTorch, proven equal in ONNX, served from AWS Lambda.",
+    epilog="Exit codes: 0 done, 2 bad input, 3 a gate refused, 130 interrupted with the work so far kept.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, train, export, parity, predict, serve):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run one command; a refusal is one line on stderr and its exit code, never a traceback."""
+    try:
+        app()
+    except EfemeraError as error:
+        say_error(str(error))
+        sys.exit(error.exit_code)

@@ -1,0 +1,1 @@
+"""The commands of `efemera`, one file each: flags in, the work called by name, results printed."""

@@ -1,0 +1,126 @@
+"""`efemera export` and `efemera parity`: a proven ONNX model, or exit code 3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from export.commands.options import MODELS, JsonOption, ModelOption
+from export.screen import out as screen
+from export.screen import print_json, say, say_notes
+
+HeldOutOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--prices", "-p", help="Prices whose unseen windows join the proof; as for train.", show_default=False
+    ),
+]
+
+
+def export(
+    checkpoint: Annotated[
+        Path,
+        typer.Option(help="model_lstm.pth of a training, or a plain state dict with lstm.* and linear.*"),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the set of artefacts.")],
+    prices: HeldOutOption = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="For a plain state dict: minmax:LOW,HIGH, standard:MEAN,STD, returns or none.",
+            show_default=False,
+        ),
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="For a plain state dict: closes read. [60]", show_default=False)
+    ] = None,
+    model_version: Annotated[
+        str | None, typer.Option(help="Name of this model. [date and digest]", show_default=False)
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Export a checkpoint to ONNX, prove that it computes the same, and write the set that Lambda serves.
+
+    Example: `efemera export --checkpoint runs/first/model_lstm.pth --prices prices.csv.gz --out models/`
+
+    A network trained elsewhere: `efemera export --checkpoint my.pth --scaling minmax:3.2,41.7 --out mine/`
+    """
+    from export.bundle import export_bundle
+    from export.checkpoint import read_checkpoint, read_state_dict
+
+    training: dict[str, Any] = {}
+    if scaling is None and window is None:
+        network, training = read_checkpoint(checkpoint)
+    else:
+        network = read_state_dict(checkpoint, scaling or "none", window or 60)
+    config = network.config
+    say(
+        f"{config.cell} 1 → {config.hidden_size} × {config.layers}, {network.parameter_count():,} parameters, scaling {config.scaling}"
+    )
+    say("tracing the network, then running it in PyTorch, onnxruntime and NumPy …")
+    manifest, certificate = export_bundle(
+        network,
+        training,
+        out,
+        held_out=_held_out(prices, config.window, training),
+        model_version=model_version,
+    )
+    _show(certificate, json)
+    if not json:
+        screen.print(
+            f"wrote {out}/: model {manifest['model_version']}, digest {manifest['files']['model.onnx'][:12]}"
+        )
+
+
+def parity(model: ModelOption = MODELS, prices: HeldOutOption = None, json: JsonOption = False) -> None:
+    """Prove an exported model again, from its files alone; exit code 3 when the proof fails.
+
+    Example: `efemera parity --model models/`
+    """
+    from export.bundle import check_bundle
+    from export.checkpoint import read_checkpoint
+
+    network, training = read_checkpoint(model / "model_lstm.pth")
+    _show(check_bundle(model, _held_out(prices, network.config.window, training)), json)
+
+
+def _held_out(paths: list[Path] | None, window: int, training: dict[str, Any]) -> Any:
+    if not paths:
+        return None
+    from export.bundle import held_out_windows
+    from export.prices import read_prices
+
+    table = read_prices(paths, minimum=window)
+    say_notes(table.notes)
+    return held_out_windows(table, window, training)
+
+
+def _show(certificate: dict[str, Any], json: bool) -> None:
+    """The certificate as a table: the worst difference of each pair of implementations in each batch size."""
+    if json:
+        print_json(certificate)
+        return
+    table = Table(
+        title="Parity: largest differences",
+        caption=f"gate: head within {certificate['tolerance']['head']:.1e}",
+    )
+    for name in ("batch", "pair", "price, relative", "log return", "head", "ULP"):
+        table.add_column(name, justify="left" if name == "pair" else "right")
+    cases = certificate["cases"]
+    for batch in sorted({case["batch"] for case in cases}):
+        for pair in dict.fromkeys(case["pair"] for case in cases):
+            same = [case for case in cases if case["batch"] == batch and case["pair"] == pair]
+            figures = ("price_relative", "log_return_absolute", "head", "head_ulp")
+            worst = {figure: max(case[figure] for case in same) for figure in figures}
+            table.add_row(
+                str(batch), pair, *(f"{worst[f]:.1e}" for f in figures[:3]), f"{worst['head_ulp']:.0f}"
+            )
+    screen.print(table)
+    counts = {case["windows"]: case["count"] for case in cases if case["batch"] == 1}
+    screen.print("windows: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    if certificate["held_out"]:
+        screen.print(f"held out: {certificate['held_out']}")
+    screen.print("[green]parity holds[/green]")

@@ -1,0 +1,26 @@
+"""The flags that several commands share, and the folder they default to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MODELS = Path("models")
+
+PricesOption = Annotated[
+    list[Path],
+    typer.Option(
+        "--prices",
+        "-p",
+        help="CSV, CSV.gz or Parquet with unique_id, ds, y (or Yahoo's columns, or ticker, date, close), or a folder. Repeatable.",
+        show_default=False,
+    ),
+]
+SkipBadOption = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="Leave out series with a bad row, and say which, instead of stopping."),
+]
+ModelOption = Annotated[Path, typer.Option("--model", "-m", help="Folder with an exported model.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

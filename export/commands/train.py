@@ -1,0 +1,125 @@
+"""`efemera train`: fit the network to a table of prices."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from export.commands.options import PricesOption, SkipBadOption
+from export.config import Config, make_config, read_toml
+from export.errors import InputError
+from export.screen import progress_bar, say, say_notes
+
+
+def train(
+    prices: PricesOption,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the checkpoint and the state to resume from.")
+    ],
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with any of the settings below; flags win.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the training that --out holds.")] = False,
+    skip_bad: SkipBadOption = False,
+    window: Annotated[int | None, typer.Option(help="Closes read. [60]", show_default=False)] = None,
+    horizon: Annotated[int | None, typer.Option(help="Steps forecast. [5]", show_default=False)] = None,
+    quantiles: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated, symmetric, with 0.5. [0.025,…,0.975]", show_default=False),
+    ] = None,
+    cell: Annotated[str | None, typer.Option(help="lstm, gru or rnn. [lstm]", show_default=False)] = None,
+    hidden_size: Annotated[int | None, typer.Option(help="Units a layer. [50]", show_default=False)] = None,
+    layers: Annotated[int | None, typer.Option(help="Recurrent layers. [2]", show_default=False)] = None,
+    head: Annotated[
+        str | None, typer.Option(help="quantile, or guide: one number. [quantile]", show_default=False)
+    ] = None,
+    scaling: Annotated[str | None, typer.Option(help="ewma or returns. [ewma]", show_default=False)] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="pinball, or mse with the guide head. [pinball]", show_default=False)
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most. [30]", show_default=False)] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without a better validation loss. [5]", show_default=False)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Windows a step. [256]", show_default=False)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of AdamW. [0.001]", show_default=False)] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Of AdamW, on weights. [0.0001]", show_default=False)
+    ] = None,
+    clip_norm: Annotated[
+        float | None, typer.Option(help="Largest gradient norm. [1.0]", show_default=False)
+    ] = None,
+    validation_share: Annotated[
+        float | None, typer.Option(help="Of the sessions. [0.15]", show_default=False)
+    ] = None,
+    test_share: Annotated[
+        float | None, typer.Option(help="Of the sessions, the last. [0.15]", show_default=False)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="One seed, one result. [0]", show_default=False)] = None,
+) -> None:
+    """Train the network on closing prices; keeps the weights with the best validation loss.
+
+    Example: `efemera train --prices prices.csv.gz --out runs/first`
+
+    The guide's own network: `efemera train -p prices.csv -o runs/guide --head guide --loss mse`
+    """
+    flags = {
+        name: value
+        for name, value in locals().items()
+        if name in Config.__dataclass_fields__ and value is not None
+    }
+    settings = make_settings(config, flags)
+    from export.prices import (
+        read_prices,
+    )  # after the flags are known to be right: torch takes a second to load
+    from export.train import MODEL_FILE, Progress
+    from export.train import train as fit
+
+    table = read_prices(prices, minimum=settings.window + settings.horizon, skip_bad=skip_bad)
+    say_notes(table.notes)
+    say(f"{len(table.ids)} series, {len(table):,} closes, {table.ds.min()} to {table.ds.max()}")
+    started = time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task("epoch 1", total=None)
+
+        def show(now: Progress) -> None:
+            bar.update(task, total=settings.epochs * now.batches, completed=(now.epoch - 1) * now.batches + now.batch,
+                       description=f"epoch {now.epoch}/{settings.epochs}  loss {now.train_loss:.4f}")  # fmt: skip
+            if now.validation_loss is not None:
+                mark = "  best so far" if now.best_epoch == now.epoch else ""
+                say(
+                    f"epoch {now.epoch:3d}  train {now.train_loss:.5f}  validation {now.validation_loss:.5f}{mark}"
+                )
+
+        try:
+            trained = fit(table, settings, out, resume=resume, on_progress=show)
+        except KeyboardInterrupt:
+            say(
+                f"\nInterrupted. The best weights so far are in {out / MODEL_FILE}; the same command with --resume continues."
+            )
+            raise typer.Exit(130) from None
+    start, best = (
+        trained.history[0]["validation_loss"],
+        trained.history[trained.best_epoch]["validation_loss"],
+    )
+    say(
+        f"best epoch {trained.best_epoch} of {len(trained.history) - 1}: validation {best:.5f} "
+        f"({best / start - 1:+.2%} against the untrained start), {time.monotonic() - started:.0f} s"
+    )
+    say(f"wrote {out / MODEL_FILE}; next: efemera export --checkpoint {out / MODEL_FILE} --out models/")
+
+
+def make_settings(config: Path | None, flags: dict[str, Any]) -> Config:
+    """The configuration from a TOML file and flags; a flag wins over the file. Raises `InputError`."""
+    if isinstance(flags.get("quantiles"), str):
+        try:
+            flags["quantiles"] = [float(part) for part in flags["quantiles"].split(",")]
+        except ValueError:
+            raise InputError(
+                f"--quantiles: {flags['quantiles']!r} is not a comma-separated list of numbers"
+            ) from None
+    values = read_toml(config) if config else {}
+    return make_config({**values, **flags}, str(config) if config else "settings")

@@ -1,0 +1,24 @@
+"""What Efemera refuses, and the exit code that says so.
+
+EfemeraError
+├── InputError    2   a file, flag or value of the user's is wrong
+└── GateRefused   3   a gate did its work: parity, self-check
+"""
+
+
+class EfemeraError(Exception):
+    """One clear sentence for the user; `exit_code` is what the command ends with."""
+
+    exit_code = 1
+
+
+class InputError(EfemeraError):
+    """The user's input is wrong; the message names the file, row, field and value."""
+
+    exit_code = 2
+
+
+class GateRefused(EfemeraError):
+    """A proof failed; nothing was written."""
+
+    exit_code = 3

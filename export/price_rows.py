@@ -1,0 +1,143 @@
+"""Reads price files into one DuckDB table in memory and answers what is in it."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import InputError
+from export.price_columns import PriceColumns, recognise_columns
+from export.price_files import PriceFile
+from export.price_sql import PREPARE, insert_csv, insert_parquet, parquet_table
+
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "temp_directory": "",  # never write a file
+    "autoinstall_known_extensions": False,  # never use the network
+    "autoload_known_extensions": False,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What is wrong with a series, in one sentence that names the place."""
+
+    unique_id: str
+    message: str
+
+
+class PriceRows:
+    """The rows of every file added, valid or not, in memory until the `with` block ends."""
+
+    def __init__(self) -> None:
+        self.files: list[tuple[PriceFile, PriceColumns]] = []
+        self._database = duckdb.connect(":memory:", config=_SETTINGS)
+        self._database.execute(PREPARE)
+
+    def __enter__(self) -> PriceRows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def add(self, file: PriceFile, column: str | None) -> PriceColumns:
+        """Read one file; `column` chooses between Yahoo's closes.
+
+        A faulty row is kept together with its fault. Raises `InputError` where no row can be read at all.
+        """
+        number = len(self.files)
+        try:
+            if file.ending == ".parquet":
+                described = self._query(f"DESCRIBE SELECT * FROM {parquet_table(file)}")
+                columns = recognise_columns([name for name, *_ in described], str(file), column)
+                insert = insert_parquet(number, file, columns, types=[kind for _, kind, *_ in described])
+            else:
+                columns = recognise_columns(_split_header(file.header), str(file), column)
+                insert = insert_csv(number, file, columns)
+            [(count,)] = self._query(insert)
+        except duckdb.Error:
+            raise file.explain_refusal() from None
+        if not count:
+            raise InputError(f"{file}: no rows of prices")
+        self.files.append((file, columns))
+        return columns
+
+    def faults(self) -> list[Fault]:
+        """The first fault of each series that has one, in the order of files and rows."""
+        found = self._query("""
+            SELECT unique_id, file, row, fault.field, fault.value, fault.reason
+            FROM closes WHERE fault IS NOT NULL
+            QUALIFY row_number() OVER (PARTITION BY unique_id ORDER BY file, row) = 1
+            ORDER BY file, row""")
+        return [Fault(unique_id, self._describe(*fault)) for unique_id, *fault in found]
+
+    def drop_faulty(self) -> None:
+        """Forget every series that has a fault."""
+        self._query("""
+            DELETE FROM closes
+            WHERE unique_id IN (SELECT unique_id FROM closes WHERE fault IS NOT NULL)""")
+
+    def holidays(self) -> list[tuple[PriceFile, int]]:
+        """The files with null rows for holidays, and how many."""
+        found = self._query("""
+            SELECT file, count(*) FROM closes WHERE y IS NULL AND fault IS NULL
+            GROUP BY file ORDER BY file""")
+        return [(self.files[number][0], count) for number, count in found]
+
+    def closes(
+        self,
+    ) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.datetime64], NDArray[np.float64]]:
+        """The valid closes: ids and row counts (series,), ds and y (rows,), ordered by unique_id and ds."""
+        series = self._query("SELECT unique_id, count(y) FROM closes GROUP BY unique_id ORDER BY unique_id")
+        table = self._run("SELECT ds, y FROM closes WHERE y IS NOT NULL ORDER BY unique_id, ds").fetchnumpy()
+        ids = tuple(unique_id for unique_id, _ in series)
+        rows = np.array([count for _, count in series], dtype=np.int64)
+        return ids, rows, table["ds"].astype("datetime64[D]"), table["y"]
+
+    def first_files(self) -> dict[str, PriceFile]:
+        """The first file in which each series stands."""
+        found = self._query("SELECT unique_id, min(file) FROM closes GROUP BY unique_id")
+        return {unique_id: self.files[number][0] for unique_id, number in found}
+
+    def places(self, ids: list[str], days: list[datetime.date]) -> list[list[tuple[str, float]]]:
+        """For each pair of a series and a day: where it stands and at what price, by file and row."""
+        found = self._query(
+            """
+            SELECT list((file, row, y) ORDER BY file, row)
+            FROM closes JOIN (SELECT unnest($ids) AS unique_id, unnest($days) AS ds) USING (unique_id, ds)
+            GROUP BY unique_id, ds ORDER BY unique_id, ds""",
+            {"ids": ids, "days": days},
+        )
+        return [[(self.files[number][0].place(row), y) for number, row, y in rows] for (rows,) in found]
+
+    def _query(self, sql: str, parameters: dict[str, Any] | None = None) -> list[Any]:
+        return self._run(sql, parameters).fetchall()
+
+    def _run(self, sql: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._database.execute(sql, parameters)
+        except duckdb.OutOfMemoryException:
+            raise InputError("the price files together are too large for this machine's memory") from None
+
+    def _describe(self, number: int, row: int, field: str, value: str | None, reason: str) -> str:
+        file, columns = self.files[number]
+        place, width = file.place(row), len(columns.header)
+        if field == "width":
+            return f"{place}: {value} fields where the header has {width}"
+        position = {"unique_id": columns.unique_id, "ds": columns.ds, "y": columns.y}[field]
+        name = "unique_id" if position is None else columns.header[position].strip()
+        if not value:
+            return f"{place}: {name} is empty"
+        return f"{place}: {name} is {value[:40]!r}{'…' * (len(value) > 40)}, {reason}"
+
+
+def _split_header(header: str) -> list[str]:
+    try:
+        return next(csv.reader([header]), [])
+    except csv.Error:  # a single field of more than 128 KiB: no header of ours
+        return [header]

@@ -1,0 +1,50 @@
+"""What a person sees: two consoles, and one line for an error. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """One line of progress, for people."""
+    err.print(text)
+
+
+def say_notes(notes: tuple[str, ...]) -> None:
+    """What reading a table had to choose, drop or warn of."""
+    for note in notes:
+        err.print(f"[yellow]{escape(note)}[/yellow]")
+
+
+def say_error(text: str) -> None:
+    """Why the command stops."""
+    err.print(f"[bold red]efemera:[/bold red] {escape(text)}")
+
+
+def print_json(value: Any) -> None:
+    """A machine-readable result, unwrapped and uncoloured."""
+    print(json.dumps(value, indent=1, ensure_ascii=False))  # noqa: T201 - stdout is the result
+
+
+def progress_bar() -> Progress:
+    """A bar with the time left on a terminal; nothing where stderr is a file."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def price(value: float) -> str:
+    """A price with as many digits as its size deserves."""
+    return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.5g}"

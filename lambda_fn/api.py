@@ -1,0 +1,124 @@
+"""The HTTPS API: API Gateway's event in, a forecast or a problem out. Decode, forecast, encode; nothing is kept."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from lambda_fn.answer import answer
+from lambda_fn.forecaster import Forecaster
+from lambda_fn.request import BadBody, Fault, decode_request
+
+ROUTES = {"/predict": "POST", "/health": "GET"}
+JSON, PROBLEM = "application/json", "application/problem+json"
+TITLES = {
+    400: ("malformed-body", "The body can't be read"),
+    404: ("not-found", "No such path"),
+    405: ("method-not-allowed", "No such method here"),
+    415: ("unsupported-media-type", "The body must be JSON"),
+    422: ("invalid-request", "The request is not valid"),
+    500: ("internal-error", "Something went wrong here"),
+}
+
+forecaster = Forecaster(Path(os.environ.get("EFEMERA_MODELS") or Path(__file__).parent.parent / "models"))
+app = APIGatewayHttpResolver()
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Fault] = []
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one API Gateway HTTP API (payload 2.0) event."""
+    return app.resolve(event, context)
+
+
+@app.post("/predict")
+def predict() -> Response[str]:
+    """Forecast the series in the body."""
+    kind = (app.current_event.headers.get("content-type") or JSON).partition(";")[0].strip().lower()
+    if kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
+        return problem(415, f"Content-Type is '{kind[:80]}'; send 'application/json'")
+    try:
+        body = _body()
+        manifest = forecaster.manifest
+        request = decode_request(body, manifest.window, manifest.horizon, forecaster.intervals)
+    except BadBody as bad:
+        return problem(bad.status, bad.detail, bad.faults)
+    return Response(200, JSON, msgspec.json.encode(answer(forecaster, request)).decode())
+
+
+@app.get("/health")
+def health() -> Response[str]:
+    """Ready: this process has verified its model and replayed its golden windows."""
+    manifest = forecaster.manifest
+    state = {
+        "status": "ok",
+        "model_version": manifest.model_version,
+        "model_digest": forecaster.model_digest,
+        "verdict": forecaster.verdict,
+    }
+    return Response(200, JSON, msgspec.json.encode(state).decode())
+
+
+@app.not_found
+def no_route(_: NotFoundError) -> Response[str]:
+    """A path or a method that is not served."""
+    path, method = app.current_event.path, app.current_event.http_method
+    if path in ROUTES:
+        allowed = ROUTES[path]
+        return problem(405, f"{path} takes {allowed}, not {method[:20]}", headers={"Allow": allowed})
+    return problem(404, f"there is no {path[:80]} here; POST /predict and GET /health are")
+
+
+@app.exception_handler(Exception)
+def unexpected(error: Exception) -> Response[str]:
+    """A fault of ours: logged with its stack, without its message, which may hold a price."""
+    from aws_lambda_powertools import Logger  # half a start-up's cost, for what should never happen
+
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    Logger(service="efemera").error(
+        "unexpected error", error=type(error).__name__, stack=stack, request_id=_request_id()
+    )
+    return problem(500, "the request could not be answered; it was logged under this id")
+
+
+def problem(
+    status: int, detail: str, faults: list[Fault] | None = None, headers: dict[str, str] | None = None
+) -> Response[str]:
+    """An answer in RFC 9457's shape."""
+    slug, title = TITLES[status]
+    body = Problem(f"/problems/{slug}", title, status, detail, _request_id(), faults or [])
+    return Response(status, PROBLEM, msgspec.json.encode(body).decode(), headers)  # type: ignore[arg-type]
+
+
+def _body() -> bytes:
+    """The request's body as bytes, whichever way API Gateway carries it."""
+    body = app.current_event.body or ""
+    if not app.current_event.is_base64_encoded:
+        return body.encode("utf-8", "surrogatepass")
+    import base64
+
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        raise BadBody(400, "the body is marked base64 and is not", []) from None
+
+
+def _request_id() -> str:
+    """API Gateway's id of this request, else Lambda's."""
+    found = (app.current_event.get("requestContext") or {}).get("requestId")
+    return str(found or getattr(app.lambda_context, "aws_request_id", ""))

@@ -1,0 +1,168 @@
+"""The model behind every answer: verified files, one onnxruntime session, prices in, price quantiles out.
+
+The only file that imports onnxruntime. Nothing is kept between calls: h and c start at zero inside each run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Artefact = TypeVar("Artefact", "Manifest", "Golden", "Evaluation")
+
+SCHEMA_VERSION = 1
+SERVED = (
+    "model.onnx",
+    "weights.npz",
+    "golden.json",
+    "parity.json",
+)  # what a deployment must hold beside manifest.json
+
+
+class ModelRefused(Exception):
+    """The artefacts are not one whole, proven set; the message names the file and what is wrong with it."""
+
+
+class TrainingData(msgspec.Struct):
+    """Where a model comes from; kept in the manifest for the model card."""
+
+    ids: list[str]
+    rows: int
+    first_date: str
+    last_date: str
+    sha256: str
+
+
+class Manifest(msgspec.Struct):
+    """What `manifest.json` says of the set it stands in (schema: models/schemas/manifest.schema.json)."""
+
+    schema_version: int
+    model_version: str
+    created_at: str
+    files: dict[str, str]
+    window: int
+    horizon: int
+    quantiles: list[float]
+    cell: str
+    hidden_size: int
+    layers: int
+    head: str
+    scaling: str
+    parameters: int
+    training_data: TrainingData | None = None
+
+
+class Golden(msgspec.Struct):
+    """A few windows and PyTorch's answers (schema: models/schemas/golden.schema.json)."""
+
+    schema_version: int
+    relative_tolerance: float
+    prices: list[list[float]]
+    quantiles: list[list[list[float]]]
+
+
+class Evaluation(msgspec.Struct):
+    """What every answer carries of `evaluation.json`, and the model it speaks of."""
+
+    schema_version: int
+    model_digest: str
+    verdict: str
+
+
+class Forecaster:
+    """One verified model. Raises `ModelRefused` when the folder is not a whole set or fails its golden windows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest = read_manifest(folder)
+        self.model_digest = self.manifest.files["model.onnx"][:12]
+        self.median_index = self.manifest.quantiles.index(0.5)
+        self.intervals = intervals_of(self.manifest.quantiles)
+        self.verdict = _read_verdict(folder, self.model_digest)
+        self._session = open_session(folder / "model.onnx")
+        self._replay_golden(folder)
+
+    def quantiles(self, prices: Array) -> Array:
+        """Closing prices (batch, window) float64 → price quantiles (batch, horizon, quantiles) float64."""
+        answer: Array = self._session.run(["quantiles"], {"prices": prices})[0]
+        return answer
+
+    def _replay_golden(self, folder: Path) -> None:
+        """The self-check, and the warm-up: the served graph must give the very answers PyTorch gave."""
+        golden = _read(folder, "golden.json", Golden)
+        expected = np.array(golden.quantiles)
+        found = self.quantiles(np.array(golden.prices))
+        worst = float(np.max(np.abs(found / expected - 1.0))) if found.shape == expected.shape else np.inf
+        if not worst <= golden.relative_tolerance:
+            raise ModelRefused(
+                f"{folder / 'golden.json'}: the model's answers differ from PyTorch's by {worst:.2g} relative, "
+                f"more than {golden.relative_tolerance:.2g}"
+            )
+
+
+def intervals_of(quantiles: list[float]) -> dict[float, tuple[int, int]]:
+    """Interval level in percent → positions of its low and high quantile, widest first: 0.1 and 0.9 make 80."""
+    half = len(quantiles) // 2
+    return {round((1 - 2 * quantiles[low]) * 100, 6): (low, len(quantiles) - 1 - low) for low in range(half)}
+
+
+def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:
+    """The session as Lambda runs it: sequential, one thread that never spins.
+
+    The arena stays off: `make bench` shows the same speed without it, and memory that is given back. Graph
+    optimisation stays at its default, which the parity gate has judged.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a set whose every file has the digest it says; `model_lstm.pth` may be absent (Lambda)."""
+    manifest = _read(folder, "manifest.json", Manifest)
+    for name in sorted({*SERVED, *manifest.files}):
+        if name not in manifest.files:
+            raise ModelRefused(f"{folder / 'manifest.json'}: says nothing of {name}")
+        try:
+            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError:
+            if name not in SERVED:
+                continue
+            raise ModelRefused(f"{folder / name}: missing or not readable") from None
+        if digest != manifest.files[name]:
+            raise ModelRefused(
+                f"{folder / name}: not the file that manifest.json names (SHA-256 {digest[:12]}…)"
+            )
+    return manifest
+
+
+def _read(folder: Path, name: str, kind: type[Artefact]) -> Artefact:
+    """One JSON artefact as its struct, of the schema version this code reads."""
+    path = folder / name
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError:
+        raise ModelRefused(f"{path}: missing or not readable") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelRefused(f"{path}: {error}") from None
+    if found.schema_version != SCHEMA_VERSION:
+        raise ModelRefused(f"{path}: schema version {found.schema_version}, this code reads {SCHEMA_VERSION}")
+    return found
+
+
+def _read_verdict(folder: Path, model_digest: str) -> str:
+    """What the evaluation of this very model said; without one it is `unevaluated`."""
+    if not (folder / "evaluation.json").exists():
+        return "unevaluated"
+    evaluation = _read(folder, "evaluation.json", Evaluation)
+    return evaluation.verdict if evaluation.model_digest == model_digest else "unevaluated"

@@ -1,0 +1,180 @@
+"""The network as the study guide writes it, in NumPy float64: six equations a day, from `weights.npz` alone.
+
+The only copy of the equations, used twice: as the third implementation of the parity gate (float64, so it is the
+reference the two float32 ones are measured against) and as the gate trace of one forecast.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+EWMA_DECAY = 0.94
+SCALE_FLOOR, SCALE_CEILING = 1e-4, 1.0
+INPUT_LIMIT = 8.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """The contents of `weights.npz`: every array under its PyTorch name, and what they mean."""
+
+    cell: str
+    head: str
+    scaling: str
+    window: int
+    horizon: int
+    quantiles: tuple[float, ...]
+    layers: int
+    arrays: Mapping[str, Array]
+
+
+def load_weights(path: Path) -> Weights:
+    """Read `weights.npz` without pickle; arrays come back as float64."""
+    with np.load(path, allow_pickle=False) as stored:
+        values: dict[str, Any] = {name: stored[name] for name in stored.files}
+    plain = {
+        name: values.pop(name).item() for name in ("cell", "head", "scaling", "window", "horizon", "layers")
+    }
+    quantiles = tuple(values.pop("quantiles").tolist())
+    return Weights(**plain, quantiles=quantiles, arrays={k: v.astype(np.float64) for k, v in values.items()})
+
+
+def forecast(weights: Weights, prices: Array) -> Array:
+    """Closing prices (batch, window) → price quantiles (batch, horizon, quantiles)."""
+    x, scale = encode(weights, prices)  # (batch, window), (batch, 1)
+    last_hidden = trace(weights, x)[-1]["hidden"][-1]  # (batch, hidden)
+    return decode(weights, head(weights, last_hidden), scale, prices)
+
+
+def trace(weights: Weights, x: Array) -> list[dict[str, Array]]:
+    """Everything each layer did on each day, layer by layer.
+
+    Takes the network's input (batch, window). Each layer's dict holds arrays (window, batch, hidden): for an
+    LSTM `forget`, `input`, `candidate`, `output`, `cell` and `hidden`; for a GRU `reset`, `update`,
+    `candidate` and `hidden`; for a simple RNN `hidden`.
+    """
+    layers: list[dict[str, Array]] = []
+    inputs = x.T[:, :, None]  # (window, batch, 1)
+    for layer in range(weights.layers):
+        w_ih, w_hh, b_ih, b_hh = (
+            weights.arrays[f"lstm.{name}_l{layer}"]
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        state = {"hidden": np.zeros((x.shape[0], w_hh.shape[1]))}  # h and c are born at zero …
+        if weights.cell == "lstm":
+            state["cell"] = np.zeros_like(state["hidden"])
+        days = []
+        for today in inputs @ w_ih.T + b_ih:  # (batch, gates × hidden)
+            state = CELLS[weights.cell](today, state["hidden"] @ w_hh.T, b_hh, state)
+            days.append(state)
+        layers.append({name: np.stack([day[name] for day in days]) for name in days[0]})
+        inputs = layers[-1]["hidden"]  # (window, batch, hidden)
+    return layers  # … and die here
+
+
+def _lstm(today: Array, memory: Array, bias: Array, before: dict[str, Array]) -> dict[str, Array]:
+    """The guide's six equations (Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000)."""
+    i, f, g, o = np.split(today + memory + bias, 4, axis=-1)
+    forget = _sigmoid(f)  # f_t = σ(W_f x_t + U_f h_{t-1} + b_f)
+    enter = _sigmoid(i)  # i_t = σ(W_i x_t + U_i h_{t-1} + b_i)
+    candidate = np.tanh(g)  # g_t = tanh(W_g x_t + U_g h_{t-1} + b_g)
+    output = _sigmoid(o)  # o_t = σ(W_o x_t + U_o h_{t-1} + b_o)
+    cell = forget * before["cell"] + enter * candidate  # c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
+    hidden = output * np.tanh(cell)  # h_t = o_t ⊙ tanh(c_t)
+    return {
+        "forget": forget,
+        "input": enter,
+        "candidate": candidate,
+        "output": output,
+        "cell": cell,
+        "hidden": hidden,
+    }
+
+
+def _gru(today: Array, memory: Array, bias: Array, before: dict[str, Array]) -> dict[str, Array]:
+    """Cho et al. 2014 as PyTorch computes it: the reset gate acts after the recurrent product."""
+    (xr, xz, xn), (hr, hz, hn) = np.split(today, 3, axis=-1), np.split(memory + bias, 3, axis=-1)
+    reset, update = _sigmoid(xr + hr), _sigmoid(xz + hz)
+    candidate = np.tanh(xn + reset * hn)
+    hidden = (1 - update) * candidate + update * before["hidden"]
+    return {"reset": reset, "update": update, "candidate": candidate, "hidden": hidden}
+
+
+def _rnn(today: Array, memory: Array, bias: Array, before: dict[str, Array]) -> dict[str, Array]:
+    """Elman 1990: h_t = tanh(W x_t + U h_{t-1} + b)."""
+    del before
+    return {"hidden": np.tanh(today + memory + bias)}
+
+
+CELLS = {"lstm": _lstm, "gru": _gru, "rnn": _rnn}
+
+
+def head(weights: Weights, last_hidden: Array) -> Array:
+    """Last hidden state (batch, hidden) → ordered quantiles of the scaled return (batch, horizon, quantiles)."""
+    raw = last_hidden @ weights.arrays["linear.weight"].T + weights.arrays["linear.bias"]
+    if weights.head == "guide":
+        return np.asarray(raw[:, :, None])  # (batch, 1, 1)
+    raw = raw.reshape(-1, weights.horizon, 3)
+    location, width = raw[:, :, :1], np.exp(raw[:, :, 1:])
+    gaps = np.logaddexp(0.0, weights.arrays["base_gaps"])  # softplus; (horizon, quantiles - 1)
+    middle = weights.quantiles.index(0.5)
+    below = np.cumsum(gaps[:, :middle][:, ::-1], axis=1)[:, ::-1]
+    above = np.cumsum(gaps[:, middle:], axis=1)
+    return np.concatenate(
+        [location - below * width[:, :, :1], location, location + above * width[:, :, 1:]], axis=2
+    )
+
+
+def encode(weights: Weights, prices: Array) -> tuple[Array, Array]:
+    """Prices (batch, window) → the network's input, rounded to float32 as the graph does, and scale (batch, 1)."""
+    scale = np.ones((len(prices), 1))
+    if (affine := _affine(weights.scaling)) is not None:
+        offset, factor = affine
+        x = (prices - offset) / factor
+    else:
+        x = np.log(prices / np.concatenate([prices[:, :1], prices[:, :-1]], axis=1))
+        if weights.scaling == "ewma":
+            share = EWMA_DECAY ** np.arange(weights.window - 1, -1, -1, dtype=np.float64)
+            share[0] = 0.0
+            scale = np.clip(np.sqrt((x * x) @ (share / share.sum()))[:, None], SCALE_FLOOR, SCALE_CEILING)
+            x = np.clip(x / scale, -INPUT_LIMIT, INPUT_LIMIT)
+    return x.astype(np.float32).astype(np.float64), scale
+
+
+def decode(weights: Weights, scaled: Array, scale: Array, prices: Array) -> Array:
+    """Head (batch, horizon, quantiles) → prices of the same shape."""
+    if (affine := _affine(weights.scaling)) is not None:
+        offset, factor = affine
+        return scaled * factor + offset
+    return np.asarray(np.exp(scaled * scale[:, :, None]) * prices[:, -1:, None])
+
+
+def undecode(weights: Weights, quantiles: Array, scale: Array, prices: Array) -> Array:
+    """The head that `decode` would turn into these prices; NaN where a return scaling met a price below zero."""
+    if (affine := _affine(weights.scaling)) is not None:
+        offset, factor = affine
+        return (quantiles - offset) / factor
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.log(quantiles / prices[:, -1:, None]) / scale[:, :, None])
+
+
+def _affine(scaling: str) -> tuple[float, float] | None:
+    """Offset and factor of the constant scalings; None for those that read returns."""
+    name, _, numbers = scaling.partition(":")
+    if name == "none":
+        return 0.0, 1.0
+    if name not in ("minmax", "standard"):
+        return None
+    first, second = (float(part) for part in numbers.split(","))
+    return first, second - first if name == "minmax" else second
+
+
+def _sigmoid(z: Array) -> Array:
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * z)))  # σ(z), without overflow for any z
