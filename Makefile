@@ -39,7 +39,7 @@ test: $(READY) ## Every test that needs Python only
 check: $(READY) ## Format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy -p export -p lambda_fn
 
 .PHONY: format
 format: $(READY) ## Put the code into its format

@@ -66,8 +66,7 @@ def weights_npz(network: Network) -> bytes:
     config = network.config
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
     words = {
-        name: np.array(getattr(config, name))
-        for name in ("cell", "head", "scaling", "window", "horizon", "layers")
+        name: np.array(getattr(config, name)) for name in ("cell", "head", "scaling", "window", "horizon", "layers")
     }
     with tempfile.TemporaryFile() as file:
         np.savez(file, **arrays, **words, quantiles=np.array(config.quantiles))  # type: ignore[arg-type]

@@ -66,9 +66,7 @@ def read_state_dict(path: Path, scaling: str, window: int) -> Network:
     """
     state = load_tensors(path)
     if state.get("format") == FORMAT:
-        raise InputError(
-            f"{path}: an Efemera checkpoint carries its own scaling; leave --scaling and --window out"
-        )
+        raise InputError(f"{path}: an Efemera checkpoint carries its own scaling; leave --scaling and --window out")
     shapes = {key: tuple(value.shape) for key, value in state.items() if isinstance(value, Tensor)}
     strange = [key for key in state if not re.fullmatch(r"(lstm|linear)\.\w+", str(key)) or key not in shapes]
     if strange or not shapes:
@@ -134,13 +132,9 @@ def _load(network: Network, state: dict[str, Any], path: Path) -> None:
         if key not in state:
             raise InputError(f"{path}: key '{key}' is missing")
         if tuple(state[key].shape) != tuple(wanted[key].shape):
-            raise InputError(
-                f"{path}: {key} has shape {tuple(state[key].shape)}, expected {tuple(wanted[key].shape)}"
-            )
+            raise InputError(f"{path}: {key} has shape {tuple(state[key].shape)}, expected {tuple(wanted[key].shape)}")
         if state[key].dtype != torch.float32:
-            raise InputError(
-                f"{path}: {key} is {state[key].dtype}, expected torch.float32; save model.float()"
-            )
+            raise InputError(f"{path}: {key} is {state[key].dtype}, expected torch.float32; save model.float()")
         if not torch.isfinite(state[key]).all():
             raise InputError(f"{path}: {key} holds a value that is not finite")
     if extra := sorted(set(state) - set(wanted)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import tomllib
 from pathlib import Path
@@ -36,8 +37,8 @@ class Config:
     loss: str = "pinball"
     epochs: int = 30
     patience: int = 5  # epochs without a better validation loss before stopping
-    batch_size: int = 256
-    learning_rate: float = 1e-3
+    batch_size: int = 128
+    learning_rate: float = 3e-4
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
     validation_share: float = 0.15  # of the sessions, the last ones before the test part
@@ -69,18 +70,14 @@ class Config:
         self._check_quantiles()
         self._check_head()
         if self.validation_share + self.test_share > 0.8:
-            raise InputError(
-                "validation_share + test_share: must leave at least a fifth of the sessions for training"
-            )
+            raise InputError("validation_share + test_share: must leave at least a fifth of the sessions for training")
 
     def _check_quantiles(self) -> None:
         levels = self.quantiles
-        ordered = all(low < high for low, high in zip(levels, levels[1:], strict=False))
+        ordered = all(low < high for low, high in itertools.pairwise(levels))
         if not levels or not ordered or not all(0 < level < 1 for level in levels):
             raise InputError(f"quantiles: {list(levels)} must rise, each between 0 and 1")
-        mirrored = all(
-            math.isclose(low + high, 1.0) for low, high in zip(levels, reversed(levels), strict=True)
-        )
+        mirrored = all(math.isclose(low + high, 1.0) for low, high in zip(levels, reversed(levels), strict=True))
         if 0.5 not in levels or not mirrored:
             raise InputError(f"quantiles: {list(levels)} must hold 0.5 and be symmetric around it")
 
@@ -139,9 +136,7 @@ def _convert(value: Any, wanted: Any, place: str) -> Any:
         return value
     if wanted is str and isinstance(value, str):
         return value
-    raise InputError(
-        f"{place}: {value!r} is not {'a number' if wanted is float else 'of type ' + wanted.__name__}"
-    )
+    raise InputError(f"{place}: {value!r} is not {'a number' if wanted is float else 'of type ' + wanted.__name__}")
 
 
 def _is_number(value: Any) -> bool:

@@ -32,9 +32,7 @@ class Network(nn.Module):
         if config.head == "guide":
             self.linear = nn.Linear(config.hidden_size, 1)
         else:
-            self.linear = nn.Linear(
-                config.hidden_size, config.horizon * 3
-            )  # location, width below, width above
+            self.linear = nn.Linear(config.hidden_size, config.horizon * 3)  # location, width below, width above
             nn.init.zeros_(self.linear.weight)  # starts as its base quantiles; only evidence moves it
             nn.init.zeros_(self.linear.bias)
             self.base_gaps = nn.Parameter(torch.zeros(config.horizon, len(config.quantiles) - 1))
@@ -67,7 +65,7 @@ class Network(nn.Module):
         """
         if self.config.head == "guide":
             return raw.unsqueeze(-1)  # (batch, 1, 1)
-        raw = raw.unflatten(-1, (self.config.horizon, 3))  # (batch, horizon, 3)
+        raw = raw.reshape(-1, self.config.horizon, 3)  # (batch, horizon, 3)
         location, log_width = raw[..., :1], raw[..., 1:]  # (batch, horizon, 1), (batch, horizon, 2)
         width = log_width.exp().index_select(-1, self.side)  # (batch, horizon, quantiles)
         return location + self.offsets() * width
@@ -86,7 +84,7 @@ class Network(nn.Module):
             return
         levels = torch.tensor(self.config.quantiles, dtype=torch.float64)
         base = torch.quantile(targets.double(), levels, dim=0).T  # (horizon, quantiles)
-        self.linear.bias.unflatten(0, (-1, 3))[:, 0] = base[:, self.config.median_index].float()
+        self.linear.bias.view(-1, 3)[:, 0] = base[:, self.config.median_index].float()
         gaps = base.diff(dim=-1).clamp_min(1e-3)
         self.base_gaps.copy_(torch.log(torch.expm1(gaps)))  # softplus inverted
 

@@ -16,12 +16,13 @@ from typing import Any
 import onnx
 import onnxscript.optimizer
 import torch
-from onnxscript import opset20 as op
+from onnxscript import opset20
 
 from export.config import Config
 from export.network import Network
 
 OPSET = 20
+op: Any = opset20
 IR_VERSION = 10  # what onnx 1.16 wrote: readable by every onnxruntime since 1.18
 OUTPUTS = ("predicted_price", "quantiles")
 NO_LIMIT = 1 << 40  # fold constants of any size: the weights are the largest
@@ -76,7 +77,10 @@ def _recurrent(node: str, hidden_size: int) -> Callable[..., Any]:
     ) -> tuple[Any, ...]:  # fmt: skip
         assert has_biases
         assert batch_first
-        assert not (bidirectional or train or dropout)
+        assert not bidirectional
+        assert not train
+        assert not dropout
+        del state  # Network gives none: PyTorch's own zeros
         order = op.Constant(value_ints=rows)
         y = op.Transpose(x, perm=[1, 0, 2])  # (window, batch, 1)
         last: list[Any] = []

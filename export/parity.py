@@ -64,7 +64,7 @@ def certify(
     equations = gates.load_weights(weights)
     implementations = (_torch(network), _onnxruntime(model), partial(gates.forecast, equations))
     tolerance, reason = tolerance_of(network.config)
-    cases = []
+    cases: list[dict[str, Any]] = []
     for name, prices in windows.items():
         for size in BATCH_SIZES:
             rows = _fill(prices, size)
@@ -74,7 +74,7 @@ def certify(
                 ("numpy - pytorch", exact, eager),
                 ("onnxruntime - numpy", served, exact),
             ):
-                case = {"windows": name, "batch": size, "pair": pair, "count": len(rows)}
+                case: dict[str, Any] = {"windows": name, "batch": size, "pair": pair, "count": len(rows)}
                 cases.append({**case, **differences(equations, rows, one, other)})
     for case in cases:
         if not case["head"] <= tolerance:  # a NaN is not within tolerance either

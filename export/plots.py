@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 INK, MUTED, ACCENT = "#1f2933", "#7b8794", "#c2410c"
-SHOWN = 90  # closes before the forecast: enough to see the volatility, few enough to see the fan
+SHOWN = 60  # closes before the forecast: what the network reads
 
 
 def plot_forecast(
@@ -29,17 +29,13 @@ def plot_forecast(
     steps = forecast["steps"]
     ahead = np.arange(len(steps) + 1)  # 0 is the last close
     last = float(closes[-1])
-    with mpl.rc_context(
-        {"font.size": 10, "axes.edgecolor": MUTED, "text.color": INK, "axes.labelcolor": INK}
-    ):
+    with mpl.rc_context({"font.size": 10, "axes.edgecolor": MUTED, "text.color": INK, "axes.labelcolor": INK}):
         figure = Figure(figsize=(9, 4.6), layout="constrained", dpi=130)
         axes = figure.subplots()
         axes.plot(np.arange(1 - len(closes), 1), closes, color=INK, linewidth=1.4, label="close")
         for shade, level in zip((0.16, 0.28, 0.42), steps[0]["intervals"], strict=False):
             low, high = ([last] + [step["intervals"][level][side] for step in steps] for side in (0, 1))
-            axes.fill_between(
-                ahead, low, high, color=ACCENT, alpha=shade, linewidth=0, label=f"{level}% interval"
-            )
+            axes.fill_between(ahead, low, high, color=ACCENT, alpha=shade, linewidth=0, label=f"{level}% interval")
         axes.plot(
             ahead,
             [last] + [step["median"] for step in steps],
@@ -56,13 +52,11 @@ def plot_forecast(
             label="naive: the last close",
         )
         ticks = np.unique(np.linspace(0, len(days) - 1, 6).astype(int))
-        axes.set_xticks(
-            [*(ticks - len(days) + 1), len(steps)], [*(str(days[tick]) for tick in ticks), f"+{len(steps)}"]
-        )
+        axes.set_xticks(ticks - len(days) + 1, [str(days[tick]) for tick in ticks])
         axes.set_xlim(1 - len(closes), len(steps) + 1)
-        axes.set_title(title, loc="left", fontweight="bold")
+        axes.set_title(f"{title}: {len(steps)} sessions after {days[-1]}", loc="left", fontweight="bold")
         axes.set_ylabel("closing price")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color=MUTED, alpha=0.2)
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        axes.legend(loc="best", frameon=False, fontsize=9)
         figure.savefig(path)

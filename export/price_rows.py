@@ -128,7 +128,7 @@ class PriceRows:
         file, columns = self.files[number]
         place, width = file.place(row), len(columns.header)
         if field == "width":
-            return f"{place}: {value} fields where the header has {width}"
+            return f"{place}: {value} field{'s' * (value != '1')} where the header has {width}"
         position = {"unique_id": columns.unique_id, "ds": columns.ds, "y": columns.y}[field]
         name = "unique_id" if position is None else columns.header[position].strip()
         if not value:

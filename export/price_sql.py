@@ -43,7 +43,8 @@ _INSERT = f"""
     SELECT {{number}}, row, unique_id, ds, y, CASE
         WHEN width <> {{width}} THEN fault_of('width', width, '')
         WHEN unique_id = '' THEN fault_of('unique_id', '', '')
-        WHEN regexp_matches(unique_id, '[[:cntrl:]]') THEN fault_of('unique_id', unique_id, 'not text on one line')
+        WHEN regexp_matches(unique_id, '[[:cntrl:]]')
+            THEN fault_of('unique_id', unique_id, 'not a name on one line')
         WHEN ds IS NULL OR ds NOT BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'
             THEN fault_of('ds', raw_ds, 'not a calendar date (YYYY-MM-DD)')
         WHEN holiday THEN NULL

@@ -19,9 +19,7 @@ class Prices:
     """Closing prices of many series, sorted by unique_id (by code point), then ds; no day twice."""
 
     ids: tuple[str, ...]  # (series,)
-    starts: NDArray[
-        np.int64
-    ]  # (series + 1,) the row where each series starts; the last is the number of rows
+    starts: NDArray[np.int64]  # (series + 1,) the row where each series starts; the last is the number of rows
     ds: NDArray[np.datetime64]  # (rows,) datetime64[D]
     y: NDArray[np.float64]  # (rows,) closes
     sources: tuple[str, ...] = ()  # the files, as the user named them
@@ -73,9 +71,7 @@ class Prices:
         if position < len(self.ids) and self.ids[position] == unique_id:
             return position
         near = difflib.get_close_matches(unique_id, self.ids, n=3) or list(self.ids[:3])
-        raise InputError(
-            f"there is no series {unique_id!r}; known are {', '.join(near)} ({len(self.ids)} in all)"
-        )
+        raise InputError(f"there is no series {unique_id!r}; known are {', '.join(near)} ({len(self.ids)} in all)")
 
 
 def make_prices(table: Mapping[str, tuple[ArrayLike, ArrayLike]], sources: Sequence[str] = ()) -> Prices:
@@ -95,9 +91,7 @@ def make_prices(table: Mapping[str, tuple[ArrayLike, ArrayLike]], sources: Seque
         days.append(ds[order])
         closes.append(y[order])
     lengths = np.array([len(y) for y in closes[1:]], dtype=np.int64)
-    return Prices(
-        tuple(ids), starts_of(lengths), np.concatenate(days), np.concatenate(closes), tuple(sources)
-    )
+    return Prices(tuple(ids), starts_of(lengths), np.concatenate(days), np.concatenate(closes), tuple(sources))
 
 
 def starts_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

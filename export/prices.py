@@ -19,9 +19,7 @@ from export.price_table import Prices, make_prices, starts_of
 __all__ = ["Prices", "make_prices", "read_prices"]
 
 
-def read_prices(
-    paths: Sequence[Path], *, minimum: int, skip_bad: bool = False, column: str | None = None
-) -> Prices:
+def read_prices(paths: Sequence[Path], *, minimum: int, skip_bad: bool = False, column: str | None = None) -> Prices:
     """The closes in these files and folders, each series at least `minimum` rows long.
 
     Three layouts are known (`price_columns.LAYOUTS`), as .csv, .csv.gz or .parquet. Of Yahoo's two closes
@@ -50,7 +48,9 @@ def read_prices(
         raise InputError(f"every series was skipped; the first: {skipped[0].message}")
     if merged:
         notes.append(f"rows that repeat a unique_id and ds at the same price, merged: {merged}")
-    notes += [f"{fault.unique_id or 'rows without unique_id'}: skipped, {fault.message}" for fault in skipped]
+    for fault in skipped:
+        name = " ".join(fault.unique_id.split()) or "rows without unique_id"
+        notes.append(f"{name}: skipped, {fault.message}")
     notes += suspected_splits(found.ids, found.starts, found.ds, found.y)
     return dataclasses.replace(found, notes=tuple(notes))
 
@@ -94,9 +94,7 @@ def _conflicts(prices: Prices, rows: PriceRows) -> list[Fault]:
     for unique_id, day, places in zip(ids, days, rows.places(ids, days), strict=True):
         (place, price), *others = places
         other_place, other = next((where, y) for where, y in others if y != price)
-        faults.append(
-            Fault(unique_id, f"{other_place}: {unique_id} on {day} is {other}, but {price} at {place}")
-        )
+        faults.append(Fault(unique_id, f"{other_place}: {unique_id} on {day} is {other}, but {price} at {place}"))
     return faults
 
 

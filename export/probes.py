@@ -62,7 +62,5 @@ def probes(config: Config, count: int, seed: int) -> dict[str, Array]:
     walks, hard = random_walks(count, config.window, seed), adversarial(config.window)
     if spread:  # constant scaling: the shapes, moved to where the scaler was fitted
         walks = centre + spread * np.tanh(np.log(walks / walks[:, :1]))
-        hard = {
-            name: centre + spread * np.tanh(np.log(prices / prices[:, :1])) for name, prices in hard.items()
-        }
+        hard = {name: centre + spread * np.tanh(np.log(prices / prices[:, :1])) for name, prices in hard.items()}
     return {"random walks": walks, "adversarial": np.concatenate(list(hard.values()))}

@@ -89,18 +89,14 @@ def make_scaling(text: str, window: int) -> Scaling:
         return ReturnScaling(window, None)
     if text == "none":
         return AffineScaling(0.0, 1.0)
-    raise InputError(
-        f"scaling '{text}' is not one of ewma, returns, none, minmax:LOW,HIGH, standard:MEAN,STD"
-    )
+    raise InputError(f"scaling '{text}' is not one of ewma, returns, none, minmax:LOW,HIGH, standard:MEAN,STD")
 
 
 def _two_numbers(text: str, numbers: str) -> tuple[float, float]:
     try:
         first, second = (float(part) for part in numbers.split(","))
     except ValueError:
-        raise InputError(
-            f"scaling '{text}': two numbers belong after the colon, as in minmax:3.5,42"
-        ) from None
+        raise InputError(f"scaling '{text}': two numbers belong after the colon, as in minmax:3.5,42") from None
     if not (math.isfinite(first) and math.isfinite(second)):
         raise InputError(f"scaling '{text}': both numbers must be finite")
     return first, second

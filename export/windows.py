@@ -38,9 +38,7 @@ def first_rows(prices: Prices, window: int, horizon: int) -> Rows:
     return np.concatenate([np.empty(0, np.int64), *spans])
 
 
-def split_by_date(
-    prices: Prices, window: int, horizon: int, validation_share: float, test_share: float
-) -> Split:
+def split_by_date(prices: Prices, window: int, horizon: int, validation_share: float, test_share: float) -> Split:
     """Split every window of every series at the same two sessions, with a gap of `horizon` sessions at each.
 
     The shares are of the sessions on which any series traded. Raises `InputError` when a part stays empty.
@@ -63,9 +61,11 @@ def split_by_date(
                 f"{validation_share:.0%} for validation and {test_share:.0%} for test"
             )
     last = len(sessions) - 1
-    return Split(*parts.values(), sessions[validation_from], sessions[min(test_from, last)])
+    return Split(
+        parts["training"], parts["validation"], parts["test"], sessions[validation_from], sessions[min(test_from, last)]
+    )
 
 
 def closes_of(prices: Prices, first: Rows, length: int) -> NDArray[np.float64]:
     """The `length` closes from each first row on; (windows, length) float64."""
-    return prices.y[first[:, None] + np.arange(length)]
+    return np.asarray(prices.y[first[:, None] + np.arange(length)])

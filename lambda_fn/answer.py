@@ -36,9 +36,7 @@ def answer(forecaster: Forecaster, request: PredictRequest) -> Forecast:
     window = np.array([request.prices[-manifest.window :]])  # (1, window)
     quantiles = forecaster.quantiles(window)[0].tolist()  # horizon × quantiles
     intervals = forecaster.intervals
-    levels = {
-        f"{level:g}": intervals[level] for level in (intervals if request.levels is None else request.levels)
-    }
+    levels = {f"{level:g}": intervals[level] for level in (intervals if request.levels is None else request.levels)}
     median = forecaster.median_index
     return Forecast(
         predicted_price=quantiles[0][median],

@@ -84,7 +84,7 @@ def no_route(_: NotFoundError) -> Response[str]:
     return problem(404, f"there is no {path[:80]} here; POST /predict and GET /health are")
 
 
-@app.exception_handler(Exception)
+@app.exception_handler(Exception)  # type: ignore[untyped-decorator]
 def unexpected(error: Exception) -> Response[str]:
     """A fault of ours: logged with its stack, without its message, which may hold a price."""
     from aws_lambda_powertools import Logger  # half a start-up's cost, for what should never happen
@@ -102,7 +102,7 @@ def problem(
     """An answer in RFC 9457's shape."""
     slug, title = TITLES[status]
     body = Problem(f"/problems/{slug}", title, status, detail, _request_id(), faults or [])
-    return Response(status, PROBLEM, msgspec.json.encode(body).decode(), headers)  # type: ignore[arg-type]
+    return Response(status, PROBLEM, msgspec.json.encode(body).decode(), headers)
 
 
 def _body() -> bytes:

@@ -140,9 +140,7 @@ def read_manifest(folder: Path) -> Manifest:
                 continue
             raise ModelRefused(f"{folder / name}: missing or not readable") from None
         if digest != manifest.files[name]:
-            raise ModelRefused(
-                f"{folder / name}: not the file that manifest.json names (SHA-256 {digest[:12]}…)"
-            )
+            raise ModelRefused(f"{folder / name}: not the file that manifest.json names (SHA-256 {digest[:12]}…)")
     return manifest
 
 

@@ -39,9 +39,7 @@ def load_weights(path: Path) -> Weights:
     """Read `weights.npz` without pickle; arrays come back as float64."""
     with np.load(path, allow_pickle=False) as stored:
         values: dict[str, Any] = {name: stored[name] for name in stored.files}
-    plain = {
-        name: values.pop(name).item() for name in ("cell", "head", "scaling", "window", "horizon", "layers")
-    }
+    plain = {name: values.pop(name).item() for name in ("cell", "head", "scaling", "window", "horizon", "layers")}
     quantiles = tuple(values.pop("quantiles").tolist())
     return Weights(**plain, quantiles=quantiles, arrays={k: v.astype(np.float64) for k, v in values.items()})
 
@@ -64,8 +62,7 @@ def trace(weights: Weights, x: Array) -> list[dict[str, Array]]:
     inputs = x.T[:, :, None]  # (window, batch, 1)
     for layer in range(weights.layers):
         w_ih, w_hh, b_ih, b_hh = (
-            weights.arrays[f"lstm.{name}_l{layer}"]
-            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            weights.arrays[f"lstm.{name}_l{layer}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
         state = {"hidden": np.zeros((x.shape[0], w_hh.shape[1]))}  # h and c are born at zero …
         if weights.cell == "lstm":
@@ -127,9 +124,7 @@ def head(weights: Weights, last_hidden: Array) -> Array:
     middle = weights.quantiles.index(0.5)
     below = np.cumsum(gaps[:, :middle][:, ::-1], axis=1)[:, ::-1]
     above = np.cumsum(gaps[:, middle:], axis=1)
-    return np.concatenate(
-        [location - below * width[:, :, :1], location, location + above * width[:, :, 1:]], axis=2
-    )
+    return np.concatenate([location - below * width[:, :, :1], location, location + above * width[:, :, 1:]], axis=2)
 
 
 def encode(weights: Weights, prices: Array) -> tuple[Array, Array]:

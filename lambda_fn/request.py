@@ -82,11 +82,7 @@ def _faults(found: Any, window: int, horizon: int, levels: dict[float, Any]) -> 
     if not isinstance(found, dict):
         return [Fault("", 'must be an object such as {"prices": […]}')]
     known = PredictRequest.__struct_fields__
-    faults = [
-        Fault(_pointer(key), f"unknown field; known are {', '.join(known)}")
-        for key in found
-        if key not in known
-    ]
+    faults = [Fault(_pointer(key), f"unknown field; known are {', '.join(known)}") for key in found if key not in known]
     prices = found.get("prices")
     if "prices" not in found:
         faults.append(Fault("/prices", "is required"))
@@ -94,13 +90,9 @@ def _faults(found: Any, window: int, horizon: int, levels: dict[float, Any]) -> 
         faults.append(Fault("/prices", f"must be a list of {window} to {MOST_PRICES} numbers"))
     else:
         faults += _length_faults(len(prices), window)
-        faults += [
-            Fault(f"/prices/{i}", NOT_A_PRICE) for i, price in enumerate(prices) if not _is_price(price)
-        ]
+        faults += [Fault(f"/prices/{i}", NOT_A_PRICE) for i, price in enumerate(prices) if not _is_price(price)]
     steps = found.get("horizon")
-    if steps is not None and (
-        isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= horizon
-    ):
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= horizon):
         faults.append(Fault("/horizon", f"must be a whole number from 1 to {horizon}"))
     wanted = found.get("levels")
     if wanted is not None and not isinstance(wanted, list):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.table import Table
 
 from export.commands.options import MODELS, JsonOption, ModelOption
 from export.screen import out as screen
 from export.screen import print_json, say, say_notes
+
+if TYPE_CHECKING:
+    from export.bundle import HeldOut
+    from export.network import Network
 
 HeldOutOption = Annotated[
     list[Path] | None,
@@ -48,7 +53,6 @@ def export(
 
     A network trained elsewhere: `efemera export --checkpoint my.pth --scaling minmax:3.2,41.7 --out mine/`
     """
-    from export.bundle import export_bundle
     from export.checkpoint import read_checkpoint, read_state_dict
 
     training: dict[str, Any] = {}
@@ -56,23 +60,29 @@ def export(
         network, training = read_checkpoint(checkpoint)
     else:
         network = read_state_dict(checkpoint, scaling or "none", window or 60)
+    held_out = _held_out(prices, network.config.window, training)
+    prove_and_write(network, training, out, held_out, model_version=model_version, json=json)
+
+
+def prove_and_write(
+    network: Network,
+    training: dict[str, Any],
+    out: Path,
+    held_out: HeldOut | None,
+    *,
+    model_version: str | None = None,
+    json: bool = False,
+) -> None:
+    """Export with the certificate on screen."""
+    from export.bundle import export_bundle
+
     config = network.config
-    say(
-        f"{config.cell} 1 → {config.hidden_size} × {config.layers}, {network.parameter_count():,} parameters, scaling {config.scaling}"
-    )
+    sizes = f"{config.cell} 1 → {config.hidden_size} × {config.layers}, {network.parameter_count():,} parameters"
+    say(f"{sizes}, scaling {config.scaling}")
     say("tracing the network, then running it in PyTorch, onnxruntime and NumPy …")
-    manifest, certificate = export_bundle(
-        network,
-        training,
-        out,
-        held_out=_held_out(prices, config.window, training),
-        model_version=model_version,
-    )
+    manifest, certificate = export_bundle(network, training, out, held_out=held_out, model_version=model_version)
     _show(certificate, json)
-    if not json:
-        screen.print(
-            f"wrote {out}/: model {manifest['model_version']}, digest {manifest['files']['model.onnx'][:12]}"
-        )
+    say(f"wrote {out}/: model {manifest['model_version']}, digest {manifest['files']['model.onnx'][:12]}")
 
 
 def parity(model: ModelOption = MODELS, prices: HeldOutOption = None, json: JsonOption = False) -> None:
@@ -87,7 +97,7 @@ def parity(model: ModelOption = MODELS, prices: HeldOutOption = None, json: Json
     _show(check_bundle(model, _held_out(prices, network.config.window, training)), json)
 
 
-def _held_out(paths: list[Path] | None, window: int, training: dict[str, Any]) -> Any:
+def _held_out(paths: list[Path] | None, window: int, training: dict[str, Any]) -> HeldOut | None:
     if not paths:
         return None
     from export.bundle import held_out_windows
@@ -104,23 +114,32 @@ def _show(certificate: dict[str, Any], json: bool) -> None:
         print_json(certificate)
         return
     table = Table(
-        title="Parity: largest differences",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        title="largest difference of any two of PyTorch, onnxruntime and NumPy",
         caption=f"gate: head within {certificate['tolerance']['head']:.1e}",
+        title_justify="left",
+        caption_justify="left",
     )
-    for name in ("batch", "pair", "price, relative", "log return", "head", "ULP"):
-        table.add_column(name, justify="left" if name == "pair" else "right")
+    headings = {
+        "price_absolute": "price",
+        "price_relative": "price, relative",
+        "log_return_absolute": "log return",
+        "log_return_relative": "relative",
+        "head": "head",
+        "head_ulp": "ULP",
+    }
+    for name in ("batch", *headings.values()):
+        table.add_column(name, justify="right", no_wrap=True)
     cases = certificate["cases"]
     for batch in sorted({case["batch"] for case in cases}):
-        for pair in dict.fromkeys(case["pair"] for case in cases):
-            same = [case for case in cases if case["batch"] == batch and case["pair"] == pair]
-            figures = ("price_relative", "log_return_absolute", "head", "head_ulp")
-            worst = {figure: max(case[figure] for case in same) for figure in figures}
-            table.add_row(
-                str(batch), pair, *(f"{worst[f]:.1e}" for f in figures[:3]), f"{worst['head_ulp']:.0f}"
-            )
+        same = [case for case in cases if case["batch"] == batch]
+        worst = {figure: max(case[figure] for case in same) for figure in headings}
+        worst["price_absolute"] = max(case["price_absolute"] for case in same if case["windows"] != "adversarial")
+        table.add_row(str(batch), *(f"{value:.1e}" for value in worst.values()))
     screen.print(table)
     counts = {case["windows"]: case["count"] for case in cases if case["batch"] == 1}
-    screen.print("windows: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    screen.print("windows: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     if certificate["held_out"]:
         screen.print(f"held out: {certificate['held_out']}")
     screen.print("[green]parity holds[/green]")

@@ -14,7 +14,7 @@ PricesOption = Annotated[
     typer.Option(
         "--prices",
         "-p",
-        help="CSV, CSV.gz or Parquet with unique_id, ds, y (or Yahoo's columns, or ticker, date, close), or a folder. Repeatable.",
+        help="CSV, CSV.gz or Parquet with unique_id, ds, y (also Yahoo's columns), or a folder. Repeatable.",
         show_default=False,
     ),
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.table import Table
 
 from export.commands.options import MODELS, JsonOption, ModelOption, PricesOption, SkipBadOption
@@ -20,9 +20,7 @@ def predict(
     ids: Annotated[
         list[str] | None, typer.Option("--id", help="Only this series. Repeatable.", show_default=False)
     ] = None,
-    horizon: Annotated[
-        int | None, typer.Option(help="Steps ahead. [the model's]", show_default=False)
-    ] = None,
+    horizon: Annotated[int | None, typer.Option(help="Steps ahead. [the model's]", show_default=False)] = None,
     skip_bad: SkipBadOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -45,9 +43,7 @@ def predict(
         raise GateRefused(str(refusal)) from None
     manifest = forecaster.manifest
     if horizon is not None and not 1 <= horizon <= manifest.horizon:
-        raise InputError(
-            f"--horizon: {horizon} is not from 1 to {manifest.horizon}, what this model forecasts"
-        )
+        raise InputError(f"--horizon: {horizon} is not from 1 to {manifest.horizon}, what this model forecasts")
     table = read_prices(prices, minimum=manifest.window, skip_bad=skip_bad)
     say_notes(table.notes)
     if ids:
@@ -64,32 +60,29 @@ def predict(
 
 
 def show_forecasts(forecasts: list[dict[str, Any]]) -> None:
-    """Answers as a table, each next to the naive one; one row a step."""
-    levels = list(forecasts[0]["steps"][0]["intervals"])
+    """Answers as a table, one row a step, each next to the naive forecast."""
+    first = forecasts[0]
+    levels = list(first["steps"][0]["intervals"])
     table = Table(
-        caption=f"model {forecasts[0]['model_version']}, verdict: {forecasts[0]['verdict']}. No investment advice."
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        collapse_padding=True,
+        caption=f"model {first['model_version']}, verdict: {first['verdict']}; no investment advice",
+        caption_justify="left",
     )
-    for name, justify in (
-        ("series", "left"),
-        ("last close", "left"),
-        ("step", "right"),
-        ("naive", "right"),
-        ("forecast", "right"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for level in levels:
-        table.add_column(f"{level}% interval", justify="right")
+    for name in ("series", "step", "naive", "forecast", *(f"{level}% interval" for level in levels)):
+        table.add_column(name, justify="left" if name == "series" else "right", no_wrap=True)
     for found in forecasts:
-        for step in found["steps"]:
-            first = step["step"] == 1
-            warned = " (constant)" if first and "constant" in found["warnings"] else ""
-            table.add_row(
-                found["id"] + warned if first else "",
-                found["last_date"] if first else "",
-                f"+{step['step']}",
-                price(found["naive_price"]),
-                price(step["median"]),
-                *(" – ".join(price(bound) for bound in step["intervals"][level]) for level in levels),
-                end_section=step is found["steps"][-1],
-            )
+        labels = [found["id"], found["last_date"], *(f"[yellow]{warning}[/yellow]" for warning in found["warnings"])]
+        steps = found["steps"]
+        for number in range(max(len(labels), len(steps))):
+            label = labels[number] if number < len(labels) else ""
+            table.add_row(label, *(_cells(steps[number], found["naive_price"]) if number < len(steps) else ()))
+        table.add_section()
     screen.print(table)
+
+
+def _cells(step: dict[str, Any], naive: float) -> list[str]:
+    bounds = ("–".join(price(bound) for bound in interval) for interval in step["intervals"].values())
+    return [f"+{step['step']}", price(naive), price(step["median"]), *bounds]

@@ -35,9 +35,7 @@ def serve(
         raise GateRefused(str(refusal)) from None
     with listen(HOST, port) as socket:
         address = f"http://{HOST}:{socket.getsockname()[1]}"
-        screen.print(
-            f"Efemera answers on {address} (model {forecaster.manifest.model_version}). Ctrl-C ends it."
-        )
+        screen.print(f"Efemera answers on {address} (model {forecaster.manifest.model_version}). Ctrl-C ends it.")
         try:
             server_of(handler).run(sockets=[socket])
         except KeyboardInterrupt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,15 +13,15 @@ from export.config import Config, make_config, read_toml
 from export.errors import InputError
 from export.screen import progress_bar, say, say_notes
 
+if TYPE_CHECKING:
+    from export.prices import Prices
+    from export.train import Trained
+
 
 def train(
     prices: PricesOption,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the checkpoint and the state to resume from.")
-    ],
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file with any of the settings below; flags win.")
-    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the checkpoint and the state to resume from.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with any of the settings below; flags win.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the training that --out holds.")] = False,
     skip_bad: SkipBadOption = False,
     window: Annotated[int | None, typer.Option(help="Closes read. [60]", show_default=False)] = None,
@@ -44,17 +44,13 @@ def train(
     patience: Annotated[
         int | None, typer.Option(help="Epochs without a better validation loss. [5]", show_default=False)
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Windows a step. [256]", show_default=False)] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of AdamW. [0.001]", show_default=False)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Windows a step. [128]", show_default=False)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of AdamW. [0.0003]", show_default=False)] = None,
     weight_decay: Annotated[
         float | None, typer.Option(help="Of AdamW, on weights. [0.0001]", show_default=False)
     ] = None,
-    clip_norm: Annotated[
-        float | None, typer.Option(help="Largest gradient norm. [1.0]", show_default=False)
-    ] = None,
-    validation_share: Annotated[
-        float | None, typer.Option(help="Of the sessions. [0.15]", show_default=False)
-    ] = None,
+    clip_norm: Annotated[float | None, typer.Option(help="Largest gradient norm. [1.0]", show_default=False)] = None,
+    validation_share: Annotated[float | None, typer.Option(help="Of the sessions. [0.15]", show_default=False)] = None,
     test_share: Annotated[
         float | None, typer.Option(help="Of the sessions, the last. [0.15]", show_default=False)
     ] = None,
@@ -67,49 +63,53 @@ def train(
     The guide's own network: `efemera train -p prices.csv -o runs/guide --head guide --loss mse`
     """
     flags = {
-        name: value
-        for name, value in locals().items()
-        if name in Config.__dataclass_fields__ and value is not None
+        name: value for name, value in locals().items() if name in Config.__dataclass_fields__ and value is not None
     }
     settings = make_settings(config, flags)
-    from export.prices import (
-        read_prices,
-    )  # after the flags are known to be right: torch takes a second to load
-    from export.train import MODEL_FILE, Progress
-    from export.train import train as fit
+    # Only now, with the flags known to be right: what follows loads PyTorch.
+    from export.prices import read_prices
 
     table = read_prices(prices, minimum=settings.window + settings.horizon, skip_bad=skip_bad)
     say_notes(table.notes)
     say(f"{len(table.ids)} series, {len(table):,} closes, {table.ds.min()} to {table.ds.max()}")
+    fit(table, settings, out, resume=resume)
+    checkpoint = out / "model_lstm.pth"
+    say(f"wrote {checkpoint}; next: efemera export --checkpoint {checkpoint} --out models/")
+
+
+def fit(table: Prices, settings: Config, out: Path, *, resume: bool = False) -> Trained:
+    """Train with a bar, a line an epoch and a summary; Ctrl-C ends the command with 130 and the best kept."""
+    from export.train import Progress
+    from export.train import train as fit_network
+
     started = time.monotonic()
     with progress_bar() as bar:
-        task = bar.add_task("epoch 1", total=None)
+        task = bar.add_task("untrained", total=None)
 
         def show(now: Progress) -> None:
-            bar.update(task, total=settings.epochs * now.batches, completed=(now.epoch - 1) * now.batches + now.batch,
-                       description=f"epoch {now.epoch}/{settings.epochs}  loss {now.train_loss:.4f}")  # fmt: skip
+            done = (now.epoch - 1) * now.batches + now.batch
+            text = f"epoch {now.epoch} of at most {settings.epochs}, loss {now.train_loss:.4f}"
+            bar.update(task, total=settings.epochs * now.batches, completed=done, description=text)
             if now.validation_loss is not None:
-                mark = "  best so far" if now.best_epoch == now.epoch else ""
-                say(
-                    f"epoch {now.epoch:3d}  train {now.train_loss:.5f}  validation {now.validation_loss:.5f}{mark}"
-                )
+                best = "  best so far" if now.is_best else ""
+                say(f"epoch {now.epoch:3d}  train {now.train_loss:.5f}  validation {now.validation_loss:.5f}{best}")
 
         try:
-            trained = fit(table, settings, out, resume=resume, on_progress=show)
+            trained = fit_network(table, settings, out, resume=resume, on_progress=show)
         except KeyboardInterrupt:
-            say(
-                f"\nInterrupted. The best weights so far are in {out / MODEL_FILE}; the same command with --resume continues."
-            )
+            say(f"\ninterrupted; the best weights so far are in {out}, and --resume goes on")
             raise typer.Exit(130) from None
-    start, best = (
-        trained.history[0]["validation_loss"],
-        trained.history[trained.best_epoch]["validation_loss"],
-    )
+    split, losses = trained.split, [line["validation_loss"] for line in trained.history]
     say(
-        f"best epoch {trained.best_epoch} of {len(trained.history) - 1}: validation {best:.5f} "
-        f"({best / start - 1:+.2%} against the untrained start), {time.monotonic() - started:.0f} s"
+        f"trained on {len(split.train):,} windows before {split.validation_from}, the epoch chosen on "
+        f"{len(split.validation):,}, {len(split.test):,} from {split.test_from} on never seen"
     )
-    say(f"wrote {out / MODEL_FILE}; next: efemera export --checkpoint {out / MODEL_FILE} --out models/")
+    best = losses[trained.best_epoch]
+    say(
+        f"best epoch {trained.best_epoch} of {len(losses) - 1}: validation loss {best:.5f}, {best / losses[0] - 1:+.2%} "
+        f"against the untrained start ({time.monotonic() - started:.0f} s)"
+    )
+    return trained
 
 
 def make_settings(config: Path | None, flags: dict[str, Any]) -> Config:
@@ -118,8 +118,6 @@ def make_settings(config: Path | None, flags: dict[str, Any]) -> Config:
         try:
             flags["quantiles"] = [float(part) for part in flags["quantiles"].split(",")]
         except ValueError:
-            raise InputError(
-                f"--quantiles: {flags['quantiles']!r} is not a comma-separated list of numbers"
-            ) from None
+            raise InputError(f"--quantiles: {flags['quantiles']!r} is not a comma-separated list of numbers") from None
     values = read_toml(config) if config else {}
     return make_config({**values, **flags}, str(config) if config else "settings")
