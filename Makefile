@@ -55,3 +55,50 @@ lock: $(READY) ## Pin what the pinned packages need, after a change of pyproject
 	$(BIN)/pip-compile -q --extra dev $(PIP_COMPILE) -o infra/requirements-dev.txt pyproject.toml
 	sed -i 's/+cpu$$//' infra/requirements-dev.txt
 	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-api.txt lambda_fn/requirements-api.in
+
+# Lambda. SAM lives in an environment of its own, so that its pins never meet the project's.
+SAM_VENV := .venv-sam
+SAM_READY := $(SAM_VENV)/.ready
+SAM := SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
+# For checks only: SAM asks AWS for nothing there, but its client wants a region and keys.
+OFFLINE := env -u AWS_PROFILE AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
+ARCHITECTURE ?= x86_64
+BUILD_DIR ?= .aws-sam/build
+# Lambda's own Python, wherever it is: the package then holds bytecode, and a cold start halves its imports.
+LAMBDA_PYTHON ?= python3.13
+
+$(SAM_READY): infra/requirements-sam.txt
+	@test -x $(SAM_VENV)/bin/python || $(PYTHON) -m venv $(SAM_VENV)
+	@echo "installing the SAM CLI (a minute the first time) …"
+	@$(SAM_VENV)/bin/python -m pip install -q --disable-pip-version-check -r infra/requirements-sam.txt
+	@touch $@
+
+check: check-template
+
+.PHONY: check-template
+check-template: $(SAM_READY) ## The template: SAM's two checks, and cfn-lint on what SAM makes of it
+	$(OFFLINE) $(SAM) validate
+	$(OFFLINE) $(SAM) validate --lint
+	@mkdir -p .aws-sam
+	$(SAM_VENV)/bin/python infra/translate.py template.yaml > .aws-sam/translated.json
+	$(OFFLINE) $(SAM_VENV)/bin/cfn-lint --region us-east-1 --template .aws-sam/translated.json
+
+.PHONY: build
+build: $(SAM_READY) ## The functions as Lambda takes them; ARCHITECTURE=arm64 for Graviton
+	$(SAM) build --build-dir $(BUILD_DIR) --parameter-overrides Architecture=$(ARCHITECTURE)
+
+# SAM calls this one. With no .venv-sam (a SAM CLI of your own), any Python with pip does.
+.PHONY: build-ApiFunction
+build-ApiFunction:
+	$(or $(wildcard $(SAM_VENV)/bin/python),$(PYTHON)) infra/build_function.py --out "$(ARTIFACTS_DIR)" --architecture $(ARCHITECTURE) --lambda-python $(LAMBDA_PYTHON)
+
+.PHONY: test-docker
+test-docker: $(READY) $(SAM_READY) ## The built function in AWS's runtime emulator; needs Docker
+	@test -n "$$EFEMERA_LAMBDA_BASE" || docker info >/dev/null 2>&1 || { echo "test-docker needs a Docker engine: start one, or name the folder of a script that does in EFEMERA_LAMBDA_BASE" >&2; exit 2; }
+	$(BIN)/python -m pytest -m docker
+
+lock: lock-sam
+
+.PHONY: lock-sam
+lock-sam: $(READY)
+	$(BIN)/pip-compile -q $(PIP_COMPILE) -o infra/requirements-sam.txt infra/requirements-sam.in

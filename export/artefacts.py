@@ -39,19 +39,20 @@ def write_set(folder: Path, files: Mapping[str, bytes], manifest: dict[str, Any]
     assert set(files) == set(DATA_FILES), sorted(files)
     manifest["files"] = {name: hashlib.sha256(files[name]).hexdigest() for name in DATA_FILES}
     staged = {**{name: files[name] for name in DATA_FILES}, "manifest.json": as_json("manifest", manifest)}
+    staging = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
-    except OSError as error:
-        raise InputError(f"{folder}: can't be written ({error.strerror})") from None
-    try:
         for name, content in staged.items():
             _write_flushed(staging / name, content)
         for name in staged:  # manifest.json is the last one
             (staging / name).replace(folder / name)
         _flush(folder)
+    except OSError as error:
+        raise InputError(f"{error.filename or folder}: can't be written ({error.strerror})") from None
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def as_json(kind: str, value: dict[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ def read_state_dict(path: Path, scaling: str, window: int) -> Network:
 def load_tensors(path: Path) -> dict[str, Any]:
     """What `torch.load(weights_only=True)` gives of a file that holds a dict. Raises `InputError`."""
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # its remarks on old pickles; what matters is raised
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except pickle.UnpicklingError:

@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from price_tables import GOOD, HEADER, refusal, write, write_parquet
 
 from export.prices import read_prices
+from tests.export.price_tables import GOOD, HEADER, refusal, write, write_parquet
 
 
 def parquet_bytes() -> bytes:
@@ -138,6 +138,7 @@ FILE_FAULTS = [
     ("t.csv.gz", gzip.compress(parquet_bytes()), ": holds gzipped Parquet, not the gzipped UTF-8 text its"),
     ("t.csv.gz", gzip.compress(GOOD.encode())[:-12], ": the gzip data is cut short"),
     ("t.csv.gz", gzip.compress(GOOD.encode())[:-8] + bytes(8), ": the gzip data is damaged"),
+    ("t.csv.gz", gzip.compress(GOOD.encode() + b"\n" * (1 << 21))[:-8] + bytes(8), ": the gzip data is damaged"),
     ("t.csv.gz", gzip.compress(GOOD.encode()) + b"more", ": the gzip data is damaged"),
     ("t.parquet", GOOD.encode(), ": holds UTF-8 text, not the Parquet its name promises"),
     ("t.parquet", parquet_bytes()[:-9], ": the Parquet data is cut short"),

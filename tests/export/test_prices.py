@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from price_tables import GOOD, HEADER, YAHOO, YAHOO_DAY, as_table, refusal, write, write_parquet
 
 from export.prices import make_prices, read_prices
+from tests.export.price_tables import GOOD, HEADER, YAHOO, YAHOO_DAY, as_table, refusal, write, write_parquet
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,14 @@ def test_a_file_name_is_taken_literally(tmp_path, monkeypatch, name):
     prices = read_prices([write(path, GOOD)], minimum=1)
     assert prices.ids == ("A",)
     assert prices.sources == (str(path),)
+
+
+def test_a_folder_named_like_a_partition_adds_no_column(tmp_path):
+    folder = tmp_path / "y=5"
+    folder.mkdir()
+    query = "SELECT 'A' AS unique_id, DATE '2024-01-02' AS ds, 10 AS y"
+    prices = read_prices([write_parquet(folder / "t.parquet", query)], minimum=1)
+    assert as_table(prices) == {"A": {"2024-01-02": 10.0}}
 
 
 def test_reading_writes_no_file(tmp_path, monkeypatch):

@@ -1,0 +1,154 @@
+"""Training: reproducible, resumable to the very same weights, honest about what it kept."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from export.checkpoint import load_tensors, read_checkpoint
+from export.config import Config, make_config
+from export.demo_data import made_market
+from export.errors import InputError
+from export.losses import pinball
+from export.prices import make_prices
+from export.train import Progress, train
+from export.training_state import MODEL_FILE, STATE_FILE
+from tests.export.conftest import SMALL
+
+FOUR = dataclasses.replace(SMALL, epochs=4, learning_rate=0.02)
+
+
+def weights(folder):
+    return read_checkpoint(folder / MODEL_FILE)[0].state_dict()
+
+
+def same(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(prices, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    train(prices, FOUR, folder)
+    return folder
+
+
+def test_one_seed_gives_the_same_bytes(prices, uninterrupted, tmp_path):
+    train(prices, FOUR, tmp_path)
+    assert (tmp_path / MODEL_FILE).read_bytes() == (uninterrupted / MODEL_FILE).read_bytes()
+
+
+def test_another_seed_gives_other_weights(prices, uninterrupted, tmp_path):
+    train(prices, dataclasses.replace(FOUR, seed=1), tmp_path)
+    assert not same(weights(tmp_path), weights(uninterrupted))
+
+
+@pytest.mark.parametrize("stop_in", [1, 3])
+def test_interrupted_in_the_middle_of_an_epoch_it_resumes_to_the_same_weights(prices, uninterrupted, tmp_path, stop_in):
+    def interrupt(now: Progress) -> None:
+        if now.epoch == stop_in and now.batch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(prices, FOUR, tmp_path, on_progress=interrupt)
+    assert (tmp_path / MODEL_FILE).exists()  # the best so far, at worst the untrained start
+    train(prices, FOUR, tmp_path, resume=True)
+    assert same(weights(tmp_path), weights(uninterrupted))
+    states = [load_tensors(folder / STATE_FILE) for folder in (tmp_path, uninterrupted)]
+    assert same(states[0]["network"], states[1]["network"])
+    assert states[0]["history"][1:] == states[1]["history"][1:]
+
+
+def test_resuming_with_more_epochs_goes_on_from_the_last_one(prices, tmp_path, uninterrupted):
+    train(prices, dataclasses.replace(FOUR, epochs=2), tmp_path)
+    seen = []
+    train(prices, FOUR, tmp_path, resume=True, on_progress=lambda now: seen.append(now.epoch))
+    assert set(seen) == {3, 4}
+    assert same(weights(tmp_path), weights(uninterrupted))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"seed": 9}, "was trained with seed = 0, not 9"), ({"hidden_size": 7}, "hidden_size = 6, not 7")],
+)
+def test_resuming_with_other_settings_is_refused_by_name(prices, uninterrupted, change, message):
+    with pytest.raises(InputError, match=message):
+        train(prices, dataclasses.replace(FOUR, **change), uninterrupted, resume=True)
+
+
+def test_resuming_on_other_prices_is_refused(prices, uninterrupted):
+    other = dataclasses.replace(prices, y=prices.y * np.linspace(1, 1.1, len(prices.y)))
+    with pytest.raises(InputError, match="was trained on other prices"):
+        train(other, FOUR, uninterrupted, resume=True)
+
+
+def test_a_folder_that_holds_a_training_is_not_overwritten(prices, uninterrupted):
+    before = (uninterrupted / MODEL_FILE).read_bytes()
+    with pytest.raises(InputError, match="already holds a training"):
+        train(prices, FOUR, uninterrupted)
+    assert (uninterrupted / MODEL_FILE).read_bytes() == before
+
+
+def test_resuming_what_never_started_names_the_missing_file(prices, tmp_path):
+    with pytest.raises(InputError, match=f"{STATE_FILE}: no such file"):
+        train(prices, FOUR, tmp_path, resume=True)
+
+
+def test_the_best_epoch_is_kept_not_the_last(prices, tmp_path):
+    """A learning rate that soon overshoots: later epochs are worse, and the kept weights are the best one's."""
+    config = dataclasses.replace(SMALL, epochs=6, learning_rate=0.3, patience=9)
+    trained = train(prices, config, tmp_path)
+    losses = [line["validation_loss"] for line in trained.history]
+    assert trained.best_epoch == int(np.argmin(losses)) < 6
+    short = tmp_path / "short"
+    train(prices, dataclasses.replace(config, epochs=trained.best_epoch), short)
+    assert same(weights(short), weights(tmp_path))
+
+
+def test_patience_ends_training_early(prices, tmp_path):
+    config = dataclasses.replace(SMALL, epochs=50, learning_rate=0.3, patience=2)
+    trained = train(prices, config, tmp_path)
+    assert len(trained.history) - 1 == trained.best_epoch + 2
+
+
+def test_a_pattern_that_is_there_is_learned(tmp_path):
+    """Returns that alternate in sign by 1%: the guide's net, trained by squared error, must see it."""
+    days = np.arange("2020-01-01", "2020-12-01", dtype="datetime64[D]")
+    generator = np.random.default_rng(0)
+    table = {}
+    for name in "AB":
+        returns = np.where(np.arange(len(days)) % 2 == 0, 0.01, -0.01) + generator.normal(0, 0.002, len(days))
+        table[name] = (days, 100 * np.exp(np.cumsum(returns)))
+    config = make_config({"head": "guide", "loss": "mse", "hidden_size": 8, "epochs": 12, "learning_rate": 0.02, "batch_size": 32}, "test")
+    losses = [line["validation_loss"] for line in train(make_prices(table), config, tmp_path).history]
+    assert min(losses) < 0.1 * losses[0]
+
+
+def test_scalings_that_know_the_future_are_refused(prices, tmp_path):
+    with pytest.raises(InputError, match="training reads returns"):
+        train(prices, Config(scaling="minmax:1,100"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_checkpoint_says_what_it_was_fitted_on(prices, uninterrupted):
+    training = read_checkpoint(uninterrupted / MODEL_FILE)[1]
+    assert training["data"]["ids"] == ["AAA", "BBB", "CCC"]
+    assert training["data"]["rows"] == len(prices)
+    assert training["data"]["sha256"] == prices.digest()
+    assert training["data"]["last_date"] < training["split"]["test_from"]
+
+
+def test_pinball_is_the_mean_of_its_definition_worked_by_hand():
+    forecast, target = torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([[3.0]])
+    expected = (0.1 * 2 + 0.5 * 1 + (0.9 - 1) * (3 - 4)) / 3
+    assert pinball(forecast, target, torch.tensor([0.1, 0.5, 0.9])).item() == pytest.approx(expected)
+
+
+def test_made_markets_have_clustered_volatility_and_fat_tails():
+    returns = np.diff(np.log(made_market(20, 2000, seed=1)), axis=1)
+    squares = returns**2 - (returns**2).mean(axis=1, keepdims=True)
+    clustering = (squares[:, 1:] * squares[:, :-1]).mean() / (squares**2).mean()
+    kurtosis = ((returns / returns.std(axis=1, keepdims=True)) ** 4).mean()
+    assert clustering > 0.05
+    assert kurtosis > 4

@@ -1,0 +1,46 @@
+"""Run inside Lambda's image by test_build.py: every kind of answer, from the package in /var/task and nothing else.
+
+Prints one JSON object: the statuses, and the process's largest resident memory in MB.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+sys.path.insert(0, "/var/task")  # python -I leaves out everything else that is not the standard library
+
+from lambda_fn import api, gates
+
+
+def answer(method: str, path: str, body: str | None = None, **headers: str) -> dict[str, Any]:
+    """The handler's answer to one event of payload format 2.0."""
+    request = {"http": {"method": method, "path": path}, "requestId": "1", "stage": "$default"}
+    event = {"version": "2.0", "rawPath": path, "headers": headers, "requestContext": request, "body": body}
+    return api.handler({**event, "isBase64Encoded": False}, SimpleNamespace(aws_request_id="1"))
+
+
+def fail(*_: object) -> None:
+    """Stands in for a fault of ours."""
+    raise RuntimeError
+
+
+most = json.dumps({"prices": [10.0 + step % 7 for step in range(5000)]})
+answers = [
+    answer("GET", "/health"),
+    answer("POST", "/predict", most),
+    answer("POST", "/predict", "{"),
+    answer("GET", "/"),
+    answer("PUT", "/predict"),
+    answer("POST", "/predict", most, **{"content-type": "text/csv"}),
+    answer("POST", "/predict", '{"prices": [NaN]}'),
+]
+api.answer = fail  # type: ignore[assignment]
+answers.append(answer("POST", "/predict", most))
+gates.load_weights(Path("/var/task/models/weights.npz"))
+megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+sys.stderr.write(json.dumps({"statuses": [found["statusCode"] for found in answers], "megabytes": megabytes}))

@@ -1,0 +1,122 @@
+"""The package that Lambda gets: what is in it, what it weighs, that it runs, and what stops a bad one."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.infra.conftest import OFFLINE, ROOT
+
+HELPER = ROOT / "infra" / "build_function.py"
+IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
+
+
+@pytest.fixture
+def helper() -> ModuleType:
+    """infra/build_function.py, afresh for each test."""
+    spec = importlib.util.spec_from_file_location("build_function", HELPER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.docker
+def test_the_package_holds_what_is_served_and_nothing_else(built):
+    package = built / "ApiFunction"
+    found = {path.name for path in package.iterdir() if not path.name.endswith(".dist-info")}
+    assert found == {
+        "aws_lambda_powertools", "jmespath", "lambda_fn", "models", "msgspec", "numpy", "numpy.libs", "onnxruntime",
+        "typing_extensions.py",
+    }  # fmt: skip
+    models = {path.name for path in (package / "models").iterdir()}
+    required = {"manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json"}
+    assert required <= models <= required | {"evaluation.json", "sessions.json"}
+    ours = {path.name for path in (package / "lambda_fn").iterdir() if path.is_file()}
+    assert ours == {path.name for path in (ROOT / "lambda_fn").glob("*.py")}
+
+
+@pytest.mark.docker
+def test_two_builds_are_equal_whatever_the_umask(built, helper, tmp_path):
+    command = [sys.executable, HELPER, "--out", tmp_path / "again"]
+    again = subprocess.run(command, env=OFFLINE, umask=0o077, capture_output=True, text=True, check=True)
+    digest = helper.digest(built / "ApiFunction")
+    assert f"sha256 {digest}" in again.stdout
+    assert helper.digest(tmp_path / "again") == digest
+    for path in (tmp_path / "again").rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
+
+
+@pytest.mark.docker
+def test_the_package_is_within_its_limits(built, helper):
+    assert helper._size(built / "ApiFunction") < helper.LARGEST
+    assert helper._zipped(built / "ApiFunction") < helper.LARGEST_ZIPPED
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("lambda_base")
+def test_every_kind_of_answer_comes_from_the_package_alone(built):
+    """Nothing that was pruned is missed, in Lambda's Python, without site-packages and network."""
+    script = Path(__file__).with_name("every_answer.py")
+    mounts = ["-v", f"{built / 'ApiFunction'}:/var/task:ro", "-v", f"{script}:/every_answer.py:ro"]
+    command = ["docker", "run", "--rm", "--network=none", *mounts, "--entrypoint=python3", IMAGE, "-I"]
+    run = subprocess.run([*command, "/every_answer.py"], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stderr.splitlines()[-1])
+    assert found["statuses"] == [200, 200, 400, 404, 405, 415, 422, 500]
+    assert found["megabytes"] < 128, "the template's MemorySize leaves four times this"
+
+
+def test_a_set_of_artefacts_that_is_not_whole_is_not_packaged(tmp_path):
+    manifest = {"files": dict.fromkeys(("model.onnx", "weights.npz", "golden.json", "parity.json"), "0" * 64)}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (tmp_path / "model.onnx").write_bytes(b"another model")
+    command = [sys.executable, HELPER, "--models", tmp_path, "--out", tmp_path / "out"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == f"{tmp_path / 'model.onnx'}: not the file that manifest.json names\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"files": {}}', None])
+def test_a_folder_without_a_manifest_that_can_be_read_is_refused_in_one_line(tmp_path, content):
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+        (tmp_path / "model.onnx").write_bytes(b"")
+    command = [sys.executable, HELPER, "--models", tmp_path, "--out", tmp_path / "out"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr.startswith(str(tmp_path / "manifest.json"))
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_package_that_is_too_large_is_refused(helper, tmp_path, monkeypatch, capsys):
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in helper.MODEL_FILES[1:]:
+        (model / name).write_bytes(name.encode())
+    digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in helper.MODEL_FILES[1:]}
+    (model / "manifest.json").write_text(json.dumps({"files": digests}), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", [str(HELPER), "--out", str(tmp_path / "out"), "--models", str(model)])
+    monkeypatch.setattr(helper, "_install", lambda out, _: out.mkdir())
+    monkeypatch.setattr(helper, "PRUNED", ())
+    monkeypatch.setattr(helper, "_compile", lambda *_: "none")
+    helper.main()
+    monkeypatch.setattr(helper, "LARGEST", 10)
+    with pytest.raises(SystemExit) as stopped:
+        helper.main()
+    assert stopped.value.code == 3
+    assert "passes its limit" in capsys.readouterr().err
+
+
+def test_a_pruning_rule_that_finds_nothing_is_an_error(helper, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        helper._prune(tmp_path)
+    assert stopped.value.code == 3
+    assert "nothing matches 'bin' any more" in capsys.readouterr().err

@@ -1,0 +1,99 @@
+"""What template.yaml deploys, asked of the CloudFormation that SAM makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from export.server import TIME_LIMIT_MS
+from tests.infra.conftest import ROOT, translate
+
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"}
+
+
+def resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Properties of the resources of one type, by their logical ids."""
+    every = template["Resources"].items()
+    return {name: found["Properties"] for name, found in every if found["Type"] == kind}
+
+
+def routes(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Each route of the API: its name, its operation, and the security schemes it can name."""
+    (api,) = resources(template, "AWS::ApiGatewayV2::Api").values()
+    schemes = api["Body"]["components"].get("securitySchemes", {})
+    for path, operations in api["Body"]["paths"].items():
+        for method in METHODS & operations.keys():
+            yield f"{method} {path}", operations[method], schemes
+
+
+def open_routes(template: dict[str, Any]) -> set[str]:
+    """Routes that answer a request without a checked SigV4 signature: no scheme, or an alternative without it."""
+    return {
+        name
+        for name, operation, schemes in routes(template)
+        if not operation.get("security") or not all(_signed(choice, schemes) for choice in operation["security"])
+    }
+
+
+def _signed(choice: dict[str, Any], schemes: dict[str, Any]) -> bool:
+    """Whether one of an operation's alternatives asks for SigV4."""
+    return any(schemes.get(name, {}).get("x-amazon-apigateway-authtype") == "awsSigv4" for name in choice)
+
+
+def test_predict_health_and_everything_else_reach_the_function(translated):
+    found = {name: operation["x-amazon-apigateway-integration"] for name, operation, _ in routes(translated)}
+    assert found.keys() == {"post /predict", "get /health", "x-amazon-apigateway-any-method /$default"}
+    for integration in found.values():
+        assert "${ApiFunction.Arn}" in integration["uri"]["Fn::Sub"]
+        assert integration["payloadFormatVersion"] == "2.0"
+
+
+def test_no_route_is_open(translated):
+    assert open_routes(translated) == set()
+
+
+def test_a_template_without_its_authoriser_would_be_found_open(tmp_path):
+    ours = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    line = "        DefaultAuthorizer: AWS_IAM\n"
+    assert line in ours
+    (tmp_path / "template.yaml").write_text(ours.replace(line, ""), encoding="utf-8")
+    template = translate(tmp_path / "template.yaml")
+    assert open_routes(template) == {name for name, _, _ in routes(template)}
+
+
+def test_the_function_may_write_its_own_log_and_nothing_else(translated):
+    (function,) = resources(translated, "AWS::Lambda::Function").values()
+    roles = resources(translated, "AWS::IAM::Role")
+    assert function["Role"] == {"Fn::GetAtt": ["ApiRole", "Arn"]}
+    assert roles.keys() == {"ApiRole"}
+    assert "ManagedPolicyArns" not in roles["ApiRole"]
+    (policy,) = roles["ApiRole"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": {"Fn::GetAtt": ["ApiLogGroup", "Arn"]},
+    }
+    assert function["LoggingConfig"]["LogGroup"] == {"Ref": "ApiLogGroup"}
+
+
+def test_logs_end(translated):
+    (group,) = resources(translated, "AWS::Logs::LogGroup").values()
+    assert group["RetentionInDays"] == 30
+
+
+def test_time_memory_and_processor_are_said(translated):
+    (function,) = resources(translated, "AWS::Lambda::Function").values()
+    assert function["Timeout"] == TIME_LIMIT_MS / 1000  # what `efemera serve` tells the same handler
+    assert function["MemorySize"] == 512
+    assert function["Architectures"] == [{"Ref": "Architecture"}]
+    assert translated["Parameters"]["Architecture"]["AllowedValues"] == ["x86_64", "arm64"]
+
+
+def test_the_bill_is_bounded(translated):
+    (stage,) = resources(translated, "AWS::ApiGatewayV2::Stage").values()
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
+
+
+def test_what_comes_out_of_a_deployment(translated):
+    assert translated["Outputs"].keys() == {"ApiUrl", "FunctionName"}
