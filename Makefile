@@ -60,7 +60,7 @@ lock: $(READY) ## Pin what the pinned packages need, after a change of pyproject
 SAM_VENV := .venv-sam
 SAM_READY := $(SAM_VENV)/.ready
 SAM := SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
-# For checks only: SAM asks AWS for nothing there, but its client wants a region and keys.
+# For checks only, which ask AWS for nothing: SAM's client wants a region and keys all the same.
 OFFLINE := env -u AWS_PROFILE AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
 ARCHITECTURE ?= x86_64
 BUILD_DIR ?= .aws-sam/build
@@ -92,10 +92,13 @@ build: $(SAM_READY) ## The functions as Lambda takes them; ARCHITECTURE=arm64 fo
 build-ApiFunction:
 	$(or $(wildcard $(SAM_VENV)/bin/python),$(PYTHON)) infra/build_function.py --out "$(ARTIFACTS_DIR)" --architecture $(ARCHITECTURE) --lambda-python $(LAMBDA_PYTHON)
 
-.PHONY: test-docker
-test-docker: $(READY) $(SAM_READY) ## The built function in AWS's runtime emulator; needs Docker
-	@test -n "$$EFEMERA_LAMBDA_BASE" || docker info >/dev/null 2>&1 || { echo "test-docker needs a Docker engine: start one, or name the folder of a script that does in EFEMERA_LAMBDA_BASE" >&2; exit 2; }
+.PHONY: test-docker docker-engine
+test-docker: docker-engine $(READY) $(SAM_READY) ## The built function in AWS's runtime emulator; needs Docker
 	$(BIN)/python -m pytest -m docker
+
+docker-engine:
+	@test -n "$$EFEMERA_LAMBDA_BASE" || docker info >/dev/null 2>&1 || \
+	  { echo "test-docker needs Docker: start its engine, or set EFEMERA_LAMBDA_BASE to a folder whose 'up' does" >&2; exit 2; }
 
 lock: lock-sam
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from rich.console import Console
@@ -46,5 +47,7 @@ def progress_bar() -> Progress:
 
 
 def price(value: float) -> str:
-    """A price with as many digits as its size deserves."""
-    return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.5g}"
+    """A price to five digits, and never fewer than two decimals."""
+    if value == 0 or not 1e-4 <= abs(value) < 1e9:
+        return f"{value:.4e}"
+    return f"{value:,.{max(2, 4 - math.floor(math.log10(abs(value))))}f}"

@@ -136,7 +136,8 @@ def _show(certificate: dict[str, Any], json: bool) -> None:
         same = [case for case in cases if case["batch"] == batch]
         worst = {figure: max(case[figure] for case in same) for figure in headings}
         worst["price_absolute"] = max(case["price_absolute"] for case in same if case["windows"] != "adversarial")
-        table.add_row(str(batch), *(f"{value:.1e}" for value in worst.values()))
+        ulp = worst.pop("head_ulp")
+        table.add_row(f"{batch:,}", *(f"{value:.1e}" for value in worst.values()), f"{ulp:.0f}")
     screen.print(table)
     counts = {case["windows"]: case["count"] for case in cases if case["batch"] == 1}
     screen.print("windows: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))

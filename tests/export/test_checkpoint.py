@@ -36,11 +36,18 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path):
     assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in network.state_dict().items())
 
 
-@pytest.mark.parametrize(("cell", "hidden", "layers"), [(nn.LSTM, 50, 2), (nn.LSTM, 7, 1), (nn.GRU, 9, 2), (nn.RNN, 5, 3)])
+@pytest.mark.parametrize(
+    ("cell", "hidden", "layers"), [(nn.LSTM, 50, 2), (nn.LSTM, 7, 1), (nn.GRU, 9, 2), (nn.RNN, 5, 3)]
+)
 def test_cell_size_and_layers_are_read_from_the_shapes(tmp_path, cell, hidden, layers):
     torch.save(GuideNet(cell, hidden, layers).state_dict(), tmp_path / "my.pth")
     config = read_state_dict(tmp_path / "my.pth", "minmax:10,50", 60).config
-    assert (config.cell, config.hidden_size, config.layers, config.head) == (cell.__name__.lower(), hidden, layers, "guide")
+    assert (config.cell, config.hidden_size, config.layers, config.head) == (
+        cell.__name__.lower(),
+        hidden,
+        layers,
+        "guide",
+    )
 
 
 @pytest.mark.parametrize("scaling", ["minmax:12.5,48.25", "standard:30.1,6.2"])
@@ -70,10 +77,19 @@ def test_a_scaled_guide_checkpoint_answers_the_numbers_of_its_original(tmp_path,
         (lambda s: s.update({"lstm.weight_hh_l0": torch.zeros(100, 50)}), "fits no cell"),
         (lambda s: s.update({"lstm.weight_hh_l0": torch.zeros(200)}), "fits no cell"),
         (lambda s: s.update({"lstm.weight_ih_l0": torch.zeros(200, 3)}), r"expected \(200, 1\): one input a day"),
-        (lambda s: s.update({"linear.weight": torch.zeros(2, 50)}), r"linear.weight has shape \(2, 50\), expected \(1, 50\)"),
+        (
+            lambda s: s.update({"linear.weight": torch.zeros(2, 50)}),
+            r"linear.weight has shape \(2, 50\), expected \(1, 50\)",
+        ),
         (lambda s: s.update({"linear.weight": torch.zeros(1, 50).double()}), "linear.weight is torch.float64"),
-        (lambda s: s.update({"linear.bias": torch.tensor([float("nan")])}), "linear.bias holds a value that is not finite"),
-        (lambda s: s.update({"lstm.weight_ih_l0_reverse": torch.zeros(200, 1)}), "'lstm.weight_ih_l0_reverse' does not belong"),
+        (
+            lambda s: s.update({"linear.bias": torch.tensor([float("nan")])}),
+            "linear.bias holds a value that is not finite",
+        ),
+        (
+            lambda s: s.update({"lstm.weight_ih_l0_reverse": torch.zeros(200, 1)}),
+            "'lstm.weight_ih_l0_reverse' does not belong",
+        ),
         (lambda s: s.clear(), "found no key at all"),
     ],
 )

@@ -120,7 +120,10 @@ def test_a_pattern_that_is_there_is_learned(tmp_path):
     for name in "AB":
         returns = np.where(np.arange(len(days)) % 2 == 0, 0.01, -0.01) + generator.normal(0, 0.002, len(days))
         table[name] = (days, 100 * np.exp(np.cumsum(returns)))
-    config = make_config({"head": "guide", "loss": "mse", "hidden_size": 8, "epochs": 12, "learning_rate": 0.02, "batch_size": 32}, "test")
+    config = make_config(
+        {"head": "guide", "loss": "mse", "hidden_size": 8, "epochs": 12, "learning_rate": 0.02, "batch_size": 32},
+        "test",
+    )
     losses = [line["validation_loss"] for line in train(make_prices(table), config, tmp_path).history]
     assert min(losses) < 0.1 * losses[0]
 

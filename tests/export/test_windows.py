@@ -43,7 +43,11 @@ def test_parts_are_apart_by_date_with_a_gap_of_horizon(prices, split):
 
 def test_no_target_of_one_part_is_a_target_of_another(prices, split):
     targets = [
-        {(int(np.searchsorted(prices.starts, row, side="right")), int(row) + WINDOW + step) for row in rows for step in range(HORIZON)}
+        {
+            (int(np.searchsorted(prices.starts, row, side="right")), int(row) + WINDOW + step)
+            for row in rows
+            for step in range(HORIZON)
+        }
         for rows in (split.train, split.validation, split.test)
     ]
     assert not targets[0] & targets[1]
@@ -84,7 +88,9 @@ def test_a_planted_leak_is_caught_by_the_same_comparison(prices, split):
     rows = split.train + HORIZON
     poisoned = prices.y.copy()
     poisoned[prices.ds >= split.validation_from] *= 1.5
-    assert not np.array_equal(closes_of(prices, rows, WINDOW + HORIZON), poisoned[rows[:, None] + np.arange(WINDOW + HORIZON)])
+    assert not np.array_equal(
+        closes_of(prices, rows, WINDOW + HORIZON), poisoned[rows[:, None] + np.arange(WINDOW + HORIZON)]
+    )
 
 
 def test_too_few_sessions_for_a_part_is_said_with_the_numbers():

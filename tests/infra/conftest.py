@@ -51,9 +51,12 @@ def lambda_base() -> list[str]:
         if os.environ.get("CI"):
             pytest.fail("EFEMERA_LAMBDA_BASE is not set: in CI the Lambda base image must be there")
         return []
-    up = subprocess.run([Path(folder) / "up"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if up.returncode:
-        pytest.fail(f"{folder}/up ended with {up.returncode}: {up.stderr or up.stdout}")
+    up = Path(folder) / "up"
+    if not os.access(up, os.X_OK):
+        pytest.fail(f"EFEMERA_LAMBDA_BASE: there is no {up} that can be run")
+    run = subprocess.run([up], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if run.returncode:
+        pytest.fail(f"{up} ended with {run.returncode}: {run.stderr or run.stdout}")
     return ["--skip-pull-image"]
 
 

@@ -1,0 +1,55 @@
+"""What the serving tests share: the committed model. Nothing here needs more than Lambda has."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lambda_fn.forecaster import Forecaster
+
+MODELS = Path(__file__).parent.parent.parent / "models"
+
+
+@pytest.fixture(scope="session")
+def forecaster():
+    return Forecaster(MODELS)
+
+
+@pytest.fixture
+def walk():
+    """Sixty closes of a seeded walk."""
+    returns = np.random.default_rng(0).normal(0, 0.02, 60)
+    return [round(float(close), 2) for close in 40 * np.exp(np.cumsum(returns))]
+
+
+def event(body=None, *, method="POST", path="/predict", content_type="application/json", encoded=False):
+    """An API Gateway HTTP API event, payload 2.0."""
+    if body is not None and not isinstance(body, str):
+        body = json.dumps(body)
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": content_type} if content_type else {},
+        "requestContext": {
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "t"},
+            "requestId": "request-1",
+            "stage": "$default",
+        },
+        "body": body,
+        "isBase64Encoded": encoded,
+    }
+
+
+class Context:
+    """What Lambda hands a handler beside the event."""
+
+    aws_request_id = "lambda-1"
+    function_name = "efemera"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:local:0:function:efemera"
+
+    def get_remaining_time_in_millis(self):
+        return 10_000

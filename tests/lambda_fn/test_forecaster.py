@@ -1,0 +1,124 @@
+"""The forecaster: it serves one whole, proven set or says which file is wrong, and it remembers nothing."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lambda_fn.forecaster import Forecaster, ModelRefused, intervals_of, read_manifest
+from tests.lambda_fn.conftest import MODELS
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Path(shutil.copytree(MODELS, tmp_path / "models"))
+
+
+def rewrite(folder, name, change):
+    """Change one JSON artefact, and the manifest's digest of it, as a mistaken tool would."""
+    value = json.loads((folder / name).read_text())
+    change(value)
+    (folder / name).write_text(json.dumps(value))
+    if name != "manifest.json":
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.fixture(scope="module")
+def windows():
+    steps = np.random.default_rng(6).normal(0, 0.02, (64, 60))
+    return 30 * np.exp(np.cumsum(steps, axis=1))
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelRefused, match=f"{name}: missing"):
+        Forecaster(folder)
+
+
+@pytest.mark.parametrize("name", ["model_lstm.pth", "model.onnx", "weights.npz", "golden.json", "parity.json"])
+def test_a_file_that_is_not_the_manifests_is_named(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    with pytest.raises(ModelRefused, match=f"{name}: not the file that manifest.json names"):
+        Forecaster(folder)
+
+
+def test_it_serves_without_the_pytorch_file(folder):
+    (folder / "model_lstm.pth").unlink()
+    assert Forecaster(folder).model_digest
+
+
+def test_a_manifest_of_another_schema_version_is_refused(folder):
+    rewrite(folder, "manifest.json", lambda manifest: manifest.update(schema_version=2))
+    with pytest.raises(ModelRefused, match="manifest.json: schema version 2, this code reads 1"):
+        Forecaster(folder)
+
+
+def test_a_manifest_that_leaves_a_file_out_is_refused(folder):
+    rewrite(folder, "manifest.json", lambda manifest: manifest["files"].pop("golden.json"))
+    with pytest.raises(ModelRefused, match="says nothing of golden.json"):
+        Forecaster(folder)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"schema_version": 1}'])
+def test_a_manifest_that_is_none_is_refused(folder, content):
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(ModelRefused, match="manifest.json"):
+        Forecaster(folder)
+
+
+def test_a_golden_answer_off_beyond_tolerance_is_refused(folder):
+    def nudge(golden):
+        golden["quantiles"][0][0][3] *= 1 + 10 * golden["relative_tolerance"]
+
+    rewrite(folder, "golden.json", nudge)
+    with pytest.raises(ModelRefused, match=r"golden.json: the model's answers differ from PyTorch's by"):
+        Forecaster(folder)
+
+
+def test_golden_answers_of_another_shape_or_not_numbers_are_refused(folder):
+    rewrite(folder, "golden.json", lambda golden: golden["quantiles"].pop())
+    with pytest.raises(ModelRefused, match="differ from PyTorch's by inf"):
+        Forecaster(folder)
+
+
+def test_the_verdict_is_that_of_this_very_model(folder, forecaster):
+    evaluation = {"schema_version": 1, "model_digest": forecaster.model_digest, "verdict": "calibrated"}
+    assert forecaster.verdict == "unevaluated"
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    assert Forecaster(folder).verdict == "calibrated"
+    (folder / "evaluation.json").write_text(json.dumps({**evaluation, "model_digest": "0" * 12}))
+    assert Forecaster(folder).verdict == "unevaluated"
+
+
+def test_answers_depend_on_their_own_prices_alone(forecaster, windows):
+    """PETR4 asked after VALE3 gives the very answer it gives alone: h and c live for one run only."""
+    alone = forecaster.quantiles(windows[:1])
+    forecaster.quantiles(windows[5:6] * 1000)
+    np.testing.assert_array_equal(forecaster.quantiles(windows[:1]), alone)
+    np.testing.assert_array_equal(forecaster.quantiles(windows[::-1].copy())[::-1], forecaster.quantiles(windows))
+    np.testing.assert_allclose(forecaster.quantiles(windows)[:1], alone, rtol=1e-7)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e-3, 7.0, 1e3, 1e6])
+def test_multiplying_prices_multiplies_every_answer(forecaster, windows, factor):
+    np.testing.assert_allclose(
+        forecaster.quantiles(windows * factor), forecaster.quantiles(windows) * factor, rtol=1e-9
+    )
+
+
+def test_intervals_pair_the_quantiles_around_the_median():
+    levels = intervals_of([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
+    assert levels == {95.0: (0, 6), 80.0: (1, 5), 50.0: (2, 4)}
+    assert intervals_of([0.5]) == {}
+
+
+def test_the_manifest_says_what_the_model_is(forecaster):
+    manifest = read_manifest(MODELS)
+    assert (manifest.window, manifest.cell, manifest.layers, manifest.hidden_size) == (60, "lstm", 2, 50)
+    assert forecaster.model_digest == hashlib.sha256((MODELS / "model.onnx").read_bytes()).hexdigest()[:12]
