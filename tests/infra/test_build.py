@@ -120,3 +120,18 @@ def test_a_pruning_rule_that_finds_nothing_is_an_error(helper, tmp_path, capsys)
         helper._prune(tmp_path)
     assert stopped.value.code == 3
     assert "nothing matches 'bin' any more" in capsys.readouterr().err
+
+
+def test_bytecode_is_written_by_lambdas_own_version_alone(helper, tmp_path, monkeypatch):
+    source = tmp_path / "answer.py"
+    source.write_text("def answer():\n    return 42\n", encoding="utf-8")
+    monkeypatch.setattr(helper, "PYTHON_VERSION", "3.99")
+    assert helper._compile(tmp_path, sys.executable).startswith("none, for want of")
+    assert helper._compile(tmp_path, "no-such-python").startswith("none, for want of")
+    assert list(tmp_path.iterdir()) == [source]
+
+    monkeypatch.setattr(helper, "PYTHON_VERSION", "{}.{}".format(*sys.version_info))
+    assert helper._compile(tmp_path, sys.executable) == f"Python {helper.PYTHON_VERSION}"
+    bytecode = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+    assert bytecode[4:8] == (0b01).to_bytes(4, "little")  # PEP 552: by hash, never checked against the source
+    assert b"/var/task/answer.py" in bytecode  # what a traceback on Lambda names
