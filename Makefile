@@ -31,8 +31,16 @@ $(READY): pyproject.toml infra/requirements-dev.txt
 demo: $(READY) ## The main job on embedded data, from prices to an answered request: writes demo-out/
 	@$(BIN)/efemera demo --out demo-out
 
+# What Lambda has and the test runner: the serving tests run in it too.
+SERVING := .venv-serving/.ready
+$(SERVING): lambda_fn/requirements-api.txt infra/requirements-dev.txt
+	@test -x .venv-serving/bin/python || $(PYTHON) -m venv .venv-serving
+	@.venv-serving/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r lambda_fn/requirements-api.txt
+	@.venv-serving/bin/python -m pip install -q --disable-pip-version-check -c infra/requirements-dev.txt pytest hypothesis
+	@touch $@
+
 .PHONY: test
-test: $(READY) ## Every test that needs Python only
+test: $(READY) $(SERVING) ## Every test that needs Python only
 	$(BIN)/python -m pytest -m "not docker"
 
 .PHONY: check

@@ -106,8 +106,8 @@ def fit(table: Prices, settings: Config, out: Path, *, resume: bool = False) -> 
     )
     best = losses[trained.best_epoch]
     say(
-        f"best epoch {trained.best_epoch} of {len(losses) - 1}: validation loss {best:.5f}, {best / losses[0] - 1:+.2%} "
-        f"against the untrained start ({time.monotonic() - started:.0f} s)"
+        f"best epoch {trained.best_epoch} of {len(losses) - 1}: validation loss {best:.5f}, "
+        f"{best / losses[0] - 1:+.2%} against the untrained start ({time.monotonic() - started:.0f} s)"
     )
     return trained
 

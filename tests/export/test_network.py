@@ -1,5 +1,7 @@
 """The network: the guide's sizes, ordered quantiles, and the two laws."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -37,7 +39,7 @@ def test_scaling_is_the_windows_own_ewma_of_squared_log_returns():
     _, scale = Network(SMALL).scaling.encode(torch.from_numpy(prices))
     for row, found in zip(prices, scale[:, 0].tolist(), strict=True):
         variance, weight = 0.0, 0.0
-        for previous, price in zip(row[:-1], row[1:], strict=True):  # the recursion of RiskMetrics, normalised
+        for previous, price in itertools.pairwise(row):  # the recursion of RiskMetrics, normalised
             variance, weight = 0.94 * variance + np.log(price / previous) ** 2, 0.94 * weight + 1
         assert found == pytest.approx(np.sqrt(variance / weight), rel=1e-12)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from export.server import LARGEST_BODY, event_of, listen
 from export.errors import InputError
+from export.server import LARGEST_BODY, event_of, listen
 
 
 @pytest.fixture(scope="module")

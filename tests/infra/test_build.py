@@ -31,7 +31,7 @@ def helper() -> ModuleType:
 def test_the_package_holds_what_is_served_and_nothing_else(built):
     package = built / "ApiFunction"
     found = {path.name for path in package.iterdir() if not path.name.endswith(".dist-info")}
-    assert found == {
+    assert found - {"__pycache__"} == {  # bytecode of typing_extensions, where the builder had Lambda's Python
         "aws_lambda_powertools", "jmespath", "lambda_fn", "models", "msgspec", "numpy", "numpy.libs", "onnxruntime",
         "typing_extensions.py",
     }  # fmt: skip
@@ -44,8 +44,8 @@ def test_the_package_holds_what_is_served_and_nothing_else(built):
 
 @pytest.mark.docker
 def test_two_builds_are_equal_whatever_the_umask(built, helper, tmp_path):
-    command = [sys.executable, HELPER, "--out", tmp_path / "again"]
-    again = subprocess.run(command, env=OFFLINE, umask=0o077, capture_output=True, text=True, check=True)
+    command = ["make", "-s", "build-ApiFunction", f"ARTIFACTS_DIR={tmp_path / 'again'}"]
+    again = subprocess.run(command, cwd=ROOT, env=OFFLINE, umask=0o077, capture_output=True, text=True, check=True)
     digest = helper.digest(built / "ApiFunction")
     assert f"sha256 {digest}" in again.stdout
     assert helper.digest(tmp_path / "again") == digest

@@ -1,0 +1,73 @@
+"""Training: seconds an epoch, and windows a second against a bare PyTorch loop on tensors already in memory."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from export.config import Config
+from export.losses import pinball
+from export.network import Network
+from export.prices import Prices
+from export.train import _optimizer, _step
+from export.windows import split_by_date
+from tests.bench.measure import in_turn, ratio, readable
+
+STEPS = 20  # gradient steps a round
+
+
+class Bare(nn.Module):
+    """The recurrent part and the Linear alone."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(1, config.hidden_size, config.layers, batch_first=True)
+        self.linear = nn.Linear(config.hidden_size, config.horizon * 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, window, 1) → (batch, horizon, 3)."""
+        _, (h, _) = self.lstm(x)
+        return self.linear(h[-1]).reshape(len(x), -1, 3)
+
+
+def rows(prices: Prices) -> Iterator[tuple[str, ...]]:
+    """Time both loops in turn."""
+    config = Config()
+    split = split_by_date(prices, config.window, config.horizon, config.validation_share, config.test_share)
+    closes = torch.from_numpy(prices.y)
+    batches = torch.split(torch.from_numpy(split.train)[torch.randperm(len(split.train))], config.batch_size)[:STEPS]
+    torch.manual_seed(0)
+    network = Network(config)
+    ours = _optimizer(network)
+    bare = Bare(config)
+    theirs = torch.optim.AdamW(bare.parameters())
+    x = torch.randn(config.batch_size, config.window, 1)
+    y = torch.randn(config.batch_size, config.horizon, 1)
+    levels = torch.tensor([0.1, 0.5, 0.9])
+
+    def efemera() -> None:
+        for batch in batches:
+            _step(network, ours, closes, batch)
+
+    def floor() -> None:
+        for _ in batches:
+            theirs.zero_grad(set_to_none=True)
+            pinball(bare(x), y, levels).backward()
+            theirs.step()
+
+    times = in_turn({"efemera": efemera, "bare": floor}, rounds=7, warmup=1)
+    windows = sum(len(batch) for batch in batches)
+    seconds = statistics.median(times["efemera"])
+    yield (
+        "training, windows/s",
+        f"{windows / seconds:,.0f}",
+        "bare PyTorch loop",
+        f"{windows / statistics.median(times['bare']):,.0f}",
+        f"{ratio(times, 'bare', 'efemera'):.2f} ×",
+        "≥ 0.90 ×",
+    )
+    epoch = seconds * len(split.train) / windows
+    yield f"training, one epoch of {len(split.train):,} windows", readable(epoch), "", "", "", ""

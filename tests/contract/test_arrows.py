@@ -1,0 +1,90 @@
+"""The arrow points one way: what is deployed knows nothing of how it was trained."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+MAY_CALL_THE_DEPLOYED_CODE = {"bundle.py", "parity.py", "demo.py", "predict.py", "serve.py"}
+NEVER_DEPLOYED = {
+    "export",
+    "torch",
+    "onnx",
+    "onnxscript",
+    "pandas",
+    "pydantic",
+    "duckdb",
+    "matplotlib",
+    "typer",
+    "rich",
+}
+NOT_FOR_A_FORECAST = {*NEVER_DEPLOYED, "boto3", "botocore", "aws_xray_sdk", "google", "scipy", "jsonschema"}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module a file names in an import, at any depth, by its first part."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_the_import_reader_sees_an_import_wherever_it_stands(tmp_path):
+    (tmp_path / "a.py").write_text("def f():\n    if 1:\n        from torch.nn import LSTM\n    import os.path, onnx\n")
+    assert imports(tmp_path / "a.py") == {"torch", "os", "onnx"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "lambda_fn").glob("*.py")), ids=lambda path: path.name)
+def test_the_deployed_code_imports_nothing_of_training(path):
+    assert not imports(path) & NEVER_DEPLOYED
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export").rglob("*.py")), ids=lambda path: path.name)
+def test_only_the_gate_and_the_commands_call_the_deployed_code(path):
+    if path.name not in MAY_CALL_THE_DEPLOYED_CODE:
+        assert "lambda_fn" not in imports(path)
+
+
+def test_nothing_imports_infra():
+    for folder in ("export", "lambda_fn"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert "infra" not in imports(path)
+
+
+def test_a_first_answer_loads_nothing_it_does_not_need():
+    code = """
+import sys
+from lambda_fn.api import handler
+event = {"version": "2.0", "rawPath": "/predict", "headers": {}, "body": '{"prices": [%s]}' % ", ".join(["40"] * 60),
+         "requestContext": {"http": {"method": "POST", "path": "/predict"}, "stage": "$default"}}
+assert handler(event, None)["statusCode"] == 200
+print(*sorted({name.split(".")[0] for name in sys.modules}))
+"""
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not set(loaded.stdout.split()) & NOT_FOR_A_FORECAST
+
+
+def test_training_and_serving_pin_the_same_versions():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    trained = dict(line.split("==") for line in project["dependencies"])
+    listed = (ROOT / "lambda_fn" / "requirements-api.in").read_text().splitlines()
+    served = dict(line.split("==") for line in listed if line and not line.startswith("#"))
+    assert served
+    assert {name: trained.get(name) for name in served} == served
+    locked = (ROOT / "lambda_fn" / "requirements-api.txt").read_text()
+    for name, version in served.items():
+        assert f"{name}=={version} \\" in locked
+    assert locked.count("--hash=sha256:") > len(served)
+
+
+def test_no_requirement_names_where_packages_come_from():
+    for path in (ROOT / "pyproject.toml", *ROOT.glob("*/requirements*")):
+        assert "://" not in path.read_text()
+        assert "index-url" not in path.read_text()

@@ -1,0 +1,64 @@
+"""What crosses the border: the committed set is whole, proven, and what the reader and the schemas both say."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export.bundle import check_bundle
+from export.checkpoint import read_checkpoint
+from lambda_fn.answer import answer
+from lambda_fn.forecaster import Forecaster, Golden, Manifest, TrainingData
+from lambda_fn.request import PredictRequest
+
+MODELS = Path(__file__).parent.parent.parent / "models"
+
+
+def schema(kind: str) -> dict:
+    return json.loads((MODELS / "schemas" / f"{kind}.schema.json").read_text())
+
+
+@pytest.mark.parametrize("kind", ["manifest", "golden", "parity"])
+def test_the_committed_artefacts_are_valid_under_their_schemas(kind):
+    jsonschema.validate(json.loads((MODELS / f"{kind}.json").read_text()), schema(kind))
+
+
+def test_the_committed_model_passes_the_gate_today():
+    check_bundle(MODELS)
+
+
+def test_the_committed_model_is_the_guides_network_with_the_quantile_head():
+    network, training = read_checkpoint(MODELS / "model_lstm.pth")
+    manifest = json.loads((MODELS / "manifest.json").read_text())
+    assert manifest["parameters"] == network.parameter_count()
+    assert manifest["training_data"] == training["data"]
+    assert (network.config.cell, network.config.hidden_size, network.config.layers, network.config.window) == (
+        "lstm",
+        50,
+        2,
+        60,
+    )
+
+
+@pytest.mark.parametrize(("kind", "struct"), [("manifest", Manifest), ("golden", Golden)])
+def test_the_reader_asks_for_nothing_the_schema_does_not_promise(kind, struct):
+    promised = schema(kind)
+    assert set(struct.__struct_fields__) <= set(promised["required"])
+    assert promised["additionalProperties"] is False
+    data = schema("manifest")["properties"]["training_data"]
+    assert set(TrainingData.__struct_fields__) == set(data["required"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(1e-3, 1e6), min_size=60, max_size=60))
+def test_the_pytorch_network_of_the_checkpoint_says_what_the_handler_says(prices):
+    import torch
+
+    network, _ = read_checkpoint(MODELS / "model_lstm.pth")
+    served = answer(Forecaster(MODELS), PredictRequest(prices)).predicted_price
+    with torch.no_grad():
+        trained = network(torch.tensor([prices], dtype=torch.float64))[0].item()
+    assert served == pytest.approx(trained, rel=2e-5)  # a scale of up to 1 × the gate's tolerance
