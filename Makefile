@@ -41,7 +41,7 @@ $(SERVING): lambda_fn/requirements-api.txt infra/requirements-dev.txt
 
 .PHONY: test
 test: $(READY) $(SERVING) ## Every test that needs Python only
-	$(BIN)/python -m pytest -m "not docker"
+	$(BIN)/python -m pytest -m "not docker and not sam"
 
 .PHONY: check
 check: $(READY) ## Format, lint, types
@@ -84,12 +84,13 @@ $(SAM_READY): infra/requirements-sam.txt
 check: check-template
 
 .PHONY: check-template
-check-template: $(SAM_READY) ## The template: SAM's two checks, and cfn-lint on what SAM makes of it
+check-template: $(READY) $(SAM_READY) ## The template: SAM's checks, cfn-lint and tests on what SAM makes of it
 	$(OFFLINE) $(SAM) validate
 	$(OFFLINE) $(SAM) validate --lint
 	@mkdir -p .aws-sam
 	$(SAM_VENV)/bin/python infra/translate.py template.yaml > .aws-sam/translated.json
 	$(OFFLINE) $(SAM_VENV)/bin/cfn-lint --region us-east-1 --template .aws-sam/translated.json
+	$(BIN)/python -m pytest -q -m sam
 
 .PHONY: build
 build: $(SAM_READY) ## The functions as Lambda takes them; ARCHITECTURE=arm64 for Graviton

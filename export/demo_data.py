@@ -28,10 +28,10 @@ def made_market(series: int, days: int, seed: int) -> NDArray[np.float64]:
     """Seeded closes (series, days) whose volatility clusters and whose returns have fat tails.
 
     GARCH(1,1) with Student-t shocks of 5 degrees of freedom (Bollerslev 1987), about 1.6% a day. Its volatility
-    returns to that level faster (persistence 0.95) than EWMA's, which never does: something for a network to learn.
+    returns to that level faster (persistence 0.90) than EWMA's, which never does: something for a network to learn.
     """
     generator = np.random.default_rng(seed)
-    alpha, beta, variance = 0.10, 0.85, np.full(series, 0.016**2)
+    alpha, beta, variance = 0.15, 0.75, np.full(series, 0.016**2)
     omega = variance * (1 - alpha - beta)
     shocks = generator.standard_t(5, (days, series)) * np.sqrt(3 / 5)  # unit variance
     returns = np.empty((days, series))

@@ -25,10 +25,7 @@ OFFLINE = {
 
 
 def translate(template: Path) -> dict[str, Any]:
-    """The CloudFormation that SAM makes of a template. Skips where .venv-sam is not made, but never in CI."""
-    if not (SAM_BIN / "python").exists():
-        missing = "there is no .venv-sam: `make check-template` makes it"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    """The CloudFormation that SAM makes of a template, without asking AWS."""
     command = [SAM_BIN / "python", ROOT / "infra" / "translate.py", template]
     return json.loads(subprocess.run(command, env=OFFLINE, check=True, capture_output=True).stdout)
 

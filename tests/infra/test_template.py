@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from export.server import TIME_LIMIT_MS
 from tests.infra.conftest import ROOT, translate
+
+pytestmark = pytest.mark.sam
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"}
 
