@@ -104,7 +104,7 @@ def held_out_windows(prices: Prices, window: int, training: Mapping[str, Any]) -
         first, since = first_rows(prices, window, 0), None
     chosen = first[np.linspace(0, len(first) - 1, min(HELD_OUT_WINDOWS, len(first))).astype(np.int64)]
     names = np.searchsorted(prices.starts, chosen, side="right")
-    words = f"{len(chosen)} windows of {len(np.unique(names))} series" + (
+    words = f"{len(chosen):,} windows of {len(np.unique(names))} series" + (
         f" after {since}" if since else ", some seen in training"
     )
     return HeldOut(closes_of(prices, chosen, window), words)

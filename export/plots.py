@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-INK, MUTED, ACCENT = "#1f2933", "#7b8794", "#c2410c"
+INK, MUTED, ACCENT = "#1f2933", "#52606d", "#9a3412"
+FAN = ("#fae3d6", "#f0bd9f", "#e2946b")  # widest interval first
 SHOWN = 60  # closes before the forecast: what the network reads
 
 
@@ -33,9 +34,9 @@ def plot_forecast(
         figure = Figure(figsize=(9, 4.6), layout="constrained", dpi=130)
         axes = figure.subplots()
         axes.plot(np.arange(1 - len(closes), 1), closes, color=INK, linewidth=1.4, label="close")
-        for shade, level in zip((0.16, 0.28, 0.42), steps[0]["intervals"], strict=False):
+        for tint, level in zip(FAN, steps[0]["intervals"], strict=False):
             low, high = ([last] + [step["intervals"][level][side] for step in steps] for side in (0, 1))
-            axes.fill_between(ahead, low, high, color=ACCENT, alpha=shade, linewidth=0, label=f"{level}% interval")
+            axes.fill_between(ahead, low, high, color=tint, linewidth=0, label=f"{level}% interval")
         axes.plot(
             ahead,
             [last] + [step["median"] for step in steps],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Iterator
 
@@ -43,7 +44,7 @@ def rows(prices: Prices) -> Iterator[tuple[str, ...]]:
     network = Network(config)
     ours = _optimizer(network)
     bare = Bare(config)
-    theirs = torch.optim.AdamW(bare.parameters())
+    theirs = torch.optim.AdamW(bare.parameters())  # forward, backward, step, and nothing else
     x = torch.randn(config.batch_size, config.window, 1)
     y = torch.randn(config.batch_size, config.horizon, 1)
     levels = torch.tensor([0.1, 0.5, 0.9])
@@ -58,16 +59,29 @@ def rows(prices: Prices) -> Iterator[tuple[str, ...]]:
             pinball(bare(x), y, levels).backward()
             theirs.step()
 
-    times = in_turn({"efemera": efemera, "bare": floor}, rounds=7, warmup=1)
+    def floor_in_all_threads() -> None:
+        torch.set_num_threads(os.cpu_count() or 1)
+        floor()
+        torch.set_num_threads(1)
+
+    times = in_turn({"efemera": efemera, "bare": floor, "threads": floor_in_all_threads}, rounds=7, warmup=1)
     windows = sum(len(batch) for batch in batches)
     seconds = statistics.median(times["efemera"])
     yield (
         "training, windows/s",
         f"{windows / seconds:,.0f}",
-        "bare PyTorch loop",
+        "bare loop, 1 thread",
         f"{windows / statistics.median(times['bare']):,.0f}",
         f"{ratio(times, 'bare', 'efemera'):.2f} ×",
         "≥ 0.90 ×",
+    )
+    yield (
+        "the same",
+        f"{windows / seconds:,.0f}",
+        f"bare, {os.cpu_count()} threads",
+        f"{windows / statistics.median(times['threads']):,.0f}",
+        f"{ratio(times, 'threads', 'efemera'):.2f} ×",
+        "",
     )
     epoch = seconds * len(split.train) / windows
     yield f"training, one epoch of {len(split.train):,} windows", readable(epoch), "", "", "", ""

@@ -12,7 +12,6 @@ from export.demo_data import made_market
 from export.network import Network
 from export.prices import Prices, make_prices
 
-torch.set_num_threads(1)  # these networks are too small to share
 SMALL = Config(hidden_size=6, epochs=2, batch_size=64, patience=9)
 
 

@@ -1,0 +1,150 @@
+"""The READMEs keep their word: every command in them runs, in the order a reader meets them."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from export.demo_data import made_market
+
+ROOT = Path(__file__).parent.parent.parent
+READMES = ("README.md", "README.pt-BR.md")
+# What other runs cover: each target is run by .ci/run, a fresh clone or the docker tests; deploying needs an account.
+ELSEWHERE = re.compile(
+    r"make (demo|test|build)$|sam (local invoke ApiFunction -e tests/events/predict\.json|deploy --guided)$"
+)
+CURL = """#!{python}
+import sys, urllib.request
+url, header, body = sys.argv[2], sys.argv[4], sys.argv[6]
+name, value = header.split(": ")
+print(urllib.request.urlopen(urllib.request.Request(url, body.encode(), {{name: value}})).read().decode())
+"""  # for machines without curl: what `curl -s URL -H HEADER -d BODY` does
+
+
+def commands(readme: str) -> list[str]:
+    """The lines of its ```sh blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / readme).read_text(encoding="utf-8"), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder as a reader has it: the clone's models and environment, some prices, a checkpoint made elsewhere."""
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "activate").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
+    days = np.arange("2021-01-01", "2021-09-01", dtype="datetime64[D]")
+    with (tmp_path / "prices.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["unique_id", "ds", "y"])
+        for name, closes in zip(("AAA", "BBB"), made_market(2, len(days), seed=0), strict=True):
+            writer.writerows([name, day, close] for day, close in zip(days, closes, strict=True))
+    parts = {"lstm": nn.LSTM(1, 50, 2), "linear": nn.Linear(50, 1)}
+    torch.save(
+        {f"{part}.{k}": v for part, net in parts.items() for k, v in net.state_dict().items()}, tmp_path / "my.pth"
+    )
+    if shutil.which("curl") is None:
+        stand_in = tmp_path / "curl"
+        stand_in.write_text(CURL.format(python=sys.executable))
+        stand_in.chmod(0o755)
+    return tmp_path
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_command_runs(readme, place):
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:{place}"}
+    port, server, ran = str(free_port()), None, []
+    try:
+        for line in commands(readme):
+            if ELSEWHERE.fullmatch(line):
+                continue
+            command = line.replace("8000", port)
+            if command.startswith("efemera serve"):
+                end(server)
+                server = subprocess.Popen(
+                    command.split(), cwd=place, env=environment, stdout=subprocess.PIPE, text=True
+                )
+                assert f"http://127.0.0.1:{port}" in server.stdout.readline()
+                continue
+            done = subprocess.run(command, shell=True, cwd=place, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+            if line.startswith("curl"):
+                assert json.loads(done.stdout)["predicted_price"] > 0
+            ran.append(line)
+    finally:
+        end(server)
+    assert len(ran) >= 5
+
+
+def end(server):
+    """Ctrl-C, and wait."""
+    if server is not None:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
+
+
+def test_the_two_commands_come_first_and_exist():
+    for readme in READMES:
+        assert commands(readme)[:2] == ["make demo", "make test"]
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for command in {line for readme in READMES for line in commands(readme) if line.startswith("make ")}:
+        assert command.split()[1] in targets
+
+
+def test_the_portuguese_quick_start_has_the_same_commands():
+    assert set(commands("README.pt-BR.md")) <= set(commands("README.md"))
+
+
+def test_the_answer_shown_is_the_one_given():
+    """The README's request, answered by the committed model: the numbers printed there are its."""
+    from lambda_fn.answer import answer
+    from lambda_fn.forecaster import Forecaster
+    from lambda_fn.request import PredictRequest
+
+    found = answer(Forecaster(ROOT / "models"), PredictRequest([float(price) for price in range(41, 101)]))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    low, high = found.steps[0].intervals["95"]
+    assert f'"predicted_price": {found.predicted_price:.3f}' in text
+    assert f'"95": [{low:.2f}, {high:.2f}]' in text
+    assert f'"model_digest": "{found.model_digest}"' in text
+
+
+def test_every_file_and_link_it_names_is_there():
+    for readme in (*READMES, "models/README.md"):
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^):#]+)\)", text):
+            assert (ROOT / readme).parent.joinpath(target).exists(), f"{readme}: {target}"
+        for path in re.findall(r"`((?:tests|export|lambda_fn|infra|models)/[\w./-]*)`", text):
+            assert (ROOT / path).exists(), f"{readme}: {path}"
+
+
+def test_the_demo_does_the_main_job_and_touches_nothing_but_its_folder(tmp_path):
+    before = {path.name: path.stat().st_mtime_ns for path in (ROOT / "models").iterdir()}
+    done = subprocess.run(
+        [sys.executable, "-m", "export", "demo", "--out", tmp_path / "demo", "--epochs", "1"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    for words in ("come with matplotlib", "epoch   1", "parity holds", "naive", "predicted_price"):
+        assert words in said
+    assert (tmp_path / "demo" / "forecast.png").read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "demo" / "model" / "parity.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert {path.name: path.stat().st_mtime_ns for path in (ROOT / "models").iterdir()} == before
