@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from export.training_state import TrainingState, refuse_to_overwrite
 from export.windows import Split, split_by_date
 
 EVALUATION_BATCH = 1024
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +60,7 @@ def train(
     """
     if config.scaling not in ("ewma", "returns"):
         raise InputError(f"scaling: training reads returns, so it takes 'ewma' or 'returns', not '{config.scaling}'")
+    _keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.use_deterministic_algorithms(device.type == "cpu")
     split = split_by_date(prices, config.window, config.horizon, config.validation_share, config.test_share)
@@ -90,6 +93,17 @@ def train(
         on_progress(Progress(epoch, len(batches), len(batches), train_loss, validation_loss, is_best))
     network.load_state_dict(state.best)
     return Trained(network.cpu().eval(), split, state.history, state.best_epoch)
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep what a step frees for the next step, instead of giving it back and faulting it in again.
+
+    Half of a step's time, measured; other allocators are left alone.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most glibc takes
+        mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
 def _step(network: Network, optimizer: torch.optim.Optimizer, closes: Tensor, rows: Tensor) -> float:

@@ -13,7 +13,7 @@ from export.config import Config
 from export.losses import pinball
 from export.network import Network
 from export.prices import Prices
-from export.train import _optimizer, _step
+from export.train import _keep_freed_memory, _optimizer, _step
 from export.windows import split_by_date
 from tests.bench.measure import in_turn, ratio, readable
 
@@ -64,6 +64,7 @@ def rows(prices: Prices) -> Iterator[tuple[str, ...]]:
         floor()
         torch.set_num_threads(1)
 
+    _keep_freed_memory()  # as `train` does; the bare loop has the good of it too
     times = in_turn({"efemera": efemera, "bare": floor, "threads": floor_in_all_threads}, rounds=7, warmup=1)
     windows = sum(len(batch) for batch in batches)
     seconds = statistics.median(times["efemera"])
