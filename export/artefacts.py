@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,9 +25,9 @@ import numpy as np
 
 from export.errors import InputError
 from export.network import Network
+from export.schemas import SCHEMAS, read_schema
 
 SCHEMA_VERSION = 1
-SCHEMAS = Path(__file__).parent.parent / "models" / "schemas"
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 DATA_FILES = ("model_lstm.pth", "model.onnx", "weights.npz", "golden.json", "parity.json")
 
@@ -45,11 +46,13 @@ def write_set(folder: Path, files: Mapping[str, bytes], manifest: dict[str, Any]
         staging = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
         for name, content in staged.items():
             _write_flushed(staging / name, content)
+        if blocked := [name for name in staged if (folder / name).is_dir()]:
+            raise InputError(f"{folder / blocked[0]}: is a folder where a file must go")
         for name in staged:  # manifest.json is the last one
             (staging / name).replace(folder / name)
         _flush(folder)
     except OSError as error:
-        raise InputError(f"{error.filename or folder}: can't be written ({error.strerror})") from None
+        raise InputError(f"{folder}: can't be written ({error.strerror})") from None
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
@@ -57,8 +60,7 @@ def write_set(folder: Path, files: Mapping[str, bytes], manifest: dict[str, Any]
 
 def as_json(kind: str, value: dict[str, Any]) -> bytes:
     """`value` as indented JSON, checked against `models/schemas/<kind>.schema.json`."""
-    schema = json.loads((SCHEMAS / f"{kind}.schema.json").read_text(encoding="utf-8"))
-    jsonschema.validate(value, schema)
+    jsonschema.validate(value, read_schema(kind))
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -79,17 +81,25 @@ def manifest_of(
     network: Network, training: Mapping[str, Any], model_version: str | None, opset: int, digest: str
 ) -> dict[str, Any]:
     """Everything `manifest.json` says, but for the digests of the files."""
-    config = network.config
     now = datetime.now(UTC)
-    batch = {"prices": ["batch", config.window]}
-    answers = {"predicted_price": ["batch"], "quantiles": ["batch", config.horizon, len(config.quantiles)]}
     return {
         "schema_version": SCHEMA_VERSION,
         "model_version": model_version or f"{now:%Y.%m.%d}-{digest[:8]}",
         "created_at": now.isoformat(timespec="seconds"),
         "files": {},
         "opset": opset,
-        "inputs": [{"name": name, "dtype": "float64", "shape": shape} for name, shape in batch.items()],
+        **description_of(network, training),
+        "libraries": library_versions(),
+        "git_revision": _git_revision(),
+    }
+
+
+def description_of(network: Network, training: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest says of the network itself: a function of the checkpoint."""
+    config = network.config
+    answers = {"predicted_price": ["batch"], "quantiles": ["batch", config.horizon, len(config.quantiles)]}
+    return {
+        "inputs": [{"name": "prices", "dtype": "float64", "shape": ["batch", config.window]}],
         "outputs": [{"name": name, "dtype": "float64", "shape": shape} for name, shape in answers.items()],
         "window": config.window,
         "horizon": config.horizon,
@@ -101,9 +111,14 @@ def manifest_of(
         "scaling": config.scaling,
         "parameters": network.parameter_count(),
         "training_data": training.get("data"),
-        "libraries": library_versions(),
-        "git_revision": _git_revision(),
     }
+
+
+def check_version(model_version: str | None) -> None:
+    """A name that a URL, a metric and a file can hold, or an `InputError`."""
+    pattern = read_schema("manifest")["properties"]["model_version"]["pattern"]
+    if model_version is not None and not re.fullmatch(pattern, model_version):
+        raise InputError(f"--model-version {model_version!r}: takes up to 64 letters, digits and . _ + -")
 
 
 def library_versions() -> dict[str, str]:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.artefacts import SCHEMA_VERSION, as_json, manifest_of, weights_npz, write_set
+from export.artefacts import SCHEMA_VERSION, as_json, check_version, description_of, manifest_of, weights_npz, write_set
 from export.checkpoint import read_checkpoint, save_checkpoint
-from export.errors import GateRefused
+from export.errors import GateRefused, InputError
 from export.network import Network
 from export.onnx_graph import OPSET, export_onnx
 from export.parity import certify, tolerance_of
 from export.prices import Prices
 from export.probes import probes
+from export.schemas import read_schema
 from export.windows import closes_of, first_rows
 from lambda_fn import gates
-from lambda_fn.forecaster import Forecaster, ModelRefused, read_manifest
+from lambda_fn.forecaster import Forecaster, ModelRefused
 
 Array = NDArray[np.float64]
 
@@ -53,6 +56,7 @@ def export_bundle(
     Raises `GateRefused` when the implementations disagree: then `out` is as it was.
     """
     network.eval()
+    check_version(model_version)
     model = export_onnx(network).SerializeToString()
     digest = hashlib.sha256(model).hexdigest()
     weights = weights_npz(network)
@@ -74,29 +78,43 @@ def export_bundle(
     return manifest, certificate
 
 
-def check_bundle(folder: Path, held_out: HeldOut | None = None, seed: int = 1) -> dict[str, Any]:
+def check_bundle(folder: Path, prices: Prices | None = None, seed: int = 1) -> dict[str, Any]:
     """Prove an existing set again, from its files alone, on other random walks than the export's.
 
-    Returns the new certificate. Raises `GateRefused` when a file is missing, altered, or the gate says no.
+    With `prices`, on their held-out windows too. Returns the new certificate. Raises `GateRefused` when a file is
+    missing, altered or says what another file denies, or when the gate says no.
     """
     try:
-        read_manifest(folder)
-        Forecaster(folder)  # replays the golden windows
+        Forecaster(folder)  # verifies the digests and replays the golden windows
     except ModelRefused as refusal:
         raise GateRefused(str(refusal)) from None
-    network, _ = read_checkpoint(folder / "model_lstm.pth")
-    return certify(
-        network,
-        folder / "model.onnx",
-        folder / "weights.npz",
-        _windows(network, held_out, seed),
-        held_out.words if held_out else None,
-    )
+    try:
+        network, training = read_checkpoint(folder / "model_lstm.pth")
+    except InputError as error:
+        raise GateRefused(str(error)) from None
+    _check_manifest(folder, network, training)
+    held_out = held_out_windows(prices, network.config.window, training) if prices is not None else None
+    model, weights = (folder / "model.onnx").read_bytes(), folder / "weights.npz"
+    return certify(network, model, weights, _windows(network, held_out, seed), held_out.words if held_out else None)
+
+
+def _check_manifest(folder: Path, network: Network, training: Mapping[str, Any]) -> None:
+    """The manifest must say of the network what the checkpoint says."""
+    stated = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    try:
+        jsonschema.validate(stated, read_schema("manifest"))
+    except jsonschema.ValidationError as error:
+        raise GateRefused(f"{folder / 'manifest.json'}: {error.json_path}: {error.message}") from None
+    for key, value in description_of(network, training).items():
+        if stated[key] != value:
+            raise GateRefused(f"{folder / 'manifest.json'}: {key} is {stated[key]!r}, in model_lstm.pth {value!r}")
 
 
 def held_out_windows(prices: Prices, window: int, training: Mapping[str, Any]) -> HeldOut:
     """Up to 1,000 windows of `prices`, evenly spread, whose last close is later than any the training saw."""
     first = first_rows(prices, window, 0)
+    if not len(first):
+        raise InputError(f"no series of the prices has the {window} closes of one window")
     since = (training.get("data") or {}).get("last_date")
     if since is not None:
         first = first[prices.ds[first + window - 1] > np.datetime64(since)]
@@ -123,7 +141,9 @@ def golden_of(network: Network, equations: gates.Weights) -> dict[str, Any]:
     moved = gates.decode(equations, head + nudge, scale, prices)
     return {
         "schema_version": SCHEMA_VERSION,
-        "relative_tolerance": float(np.max(np.abs(moved / quantiles - 1.0))),
+        "relative_tolerance": float(
+            np.max(np.abs(moved - quantiles) / np.maximum(np.abs(quantiles), prices[:, -1:, None]))
+        ),
         "prices": prices.tolist(),
         "quantiles": quantiles.tolist(),
     }

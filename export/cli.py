@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -29,8 +30,14 @@ for command in (demo, train, export, parity, predict, serve):
 
 def main() -> None:
     """Run one command; a refusal is one line on stderr and its exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another
     try:
         app()
     except EfemeraError as error:
         say_error(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk or a closed pipe, where no command could say more
+        say_error(str(error))
+        sys.exit(1)

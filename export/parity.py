@@ -6,13 +6,17 @@ after it is float64. They are also recorded as prices, log returns and units in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+import dataclasses
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 
@@ -27,6 +31,7 @@ Array = NDArray[np.float64]
 Forecast = Callable[[Array], Array]  # prices (batch, window) → quantiles (batch, horizon, quantiles)
 
 BATCH_SIZES = (1, 2, 7, 64, 1000)
+STIRRED, STIRRED_BATCH = "with a stirred Linear", 64
 FIGURES = (
     "price_absolute",
     "price_relative",
@@ -43,8 +48,8 @@ def tolerance_of(config: Config) -> tuple[float, str]:
 
     A sum of n products rounds by at most n·u relative to the sum of magnitudes (Higham, Accuracy and Stability
     of Numerical Algorithms, 2002, section 3.1). The longest sums are the gates': 1 or hidden inputs, hidden
-    recurrent terms, two biases. Saturating gates keep the state within [-1, 1] and the forget gate forgets, so errors
-    do not pile up over the days; each of the two sides may be one such sum off.
+    recurrent terms, two biases; each of the two sides may be one such sum off. That leaves no room for errors that
+    grow from day to day, and should not: in a network that lets them, the answer is noise, and the gate refuses it.
     """
     terms = 2 * config.hidden_size + 2
     reason = (
@@ -55,27 +60,19 @@ def tolerance_of(config: Config) -> tuple[float, str]:
 
 
 def certify(
-    network: Network, model: Path | bytes, weights: Path, windows: Mapping[str, Array], held_out: str | None
+    network: Network, model: bytes, weights: Path, windows: Mapping[str, Array], held_out: str | None
 ) -> dict[str, Any]:
     """Run every window through the three implementations in every batch size; the certificate, without digest.
 
     `windows` maps a name to prices (count, window). Raises `GateRefused` naming the first case beyond tolerance.
     """
-    equations = gates.load_weights(weights)
-    implementations = (_torch(network), _onnxruntime(model), partial(gates.forecast, equations))
     tolerance, reason = tolerance_of(network.config)
-    cases: list[dict[str, Any]] = []
-    for name, prices in windows.items():
-        for size in BATCH_SIZES:
-            rows = _fill(prices, size)
-            eager, served, exact = (_in_batches(forecast, rows, size) for forecast in implementations)
-            for pair, one, other in (
-                ("onnxruntime - pytorch", served, eager),
-                ("numpy - pytorch", exact, eager),
-                ("onnxruntime - numpy", served, exact),
-            ):
-                case: dict[str, Any] = {"windows": name, "batch": size, "pair": pair, "count": len(rows)}
-                cases.append({**case, **differences(equations, rows, one, other)})
+    try:
+        equations = gates.load_weights(weights)
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise GateRefused(f"parity: {weights.name} can't be read ({error})") from None
+    cases = list(_cases(network, model, equations, windows, BATCH_SIZES))
+    cases += _cases(*_stirred(network, model, equations), {STIRRED: next(iter(windows.values()))}, (STIRRED_BATCH,))
     for case in cases:
         if not case["head"] <= tolerance:  # a NaN is not within tolerance either
             raise GateRefused(
@@ -94,6 +91,43 @@ def certify(
     }
 
 
+def _cases(
+    network: Network, model: bytes, equations: gates.Weights, windows: Mapping[str, Array], sizes: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """Each pair of implementations on each set of windows in each batch size."""
+    implementations = (_torch(network), _onnxruntime(model), partial(gates.forecast, equations))
+    for name, prices in windows.items():
+        for size in sizes:
+            rows = _fill(prices, size)
+            eager, served, exact = (_in_batches(forecast, rows, size) for forecast in implementations)
+            for pair, one, other in (
+                ("onnxruntime - pytorch", served, eager),
+                ("numpy - pytorch", exact, eager),
+                ("onnxruntime - numpy", served, exact),
+            ):
+                figures = differences(equations, rows, one, other)
+                yield {"windows": name, "batch": size, "pair": pair, "count": len(rows), **figures}
+
+
+def _stirred(network: Network, model: bytes, equations: gates.Weights) -> tuple[Network, bytes, gates.Weights]:
+    """All three with the same seeded noise in place of the Linear's weights.
+
+    A head that training never moved reads nothing of the last hidden state, and would hide any fault before it.
+    """
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0, 0.3, tuple(network.linear.weight.shape)).astype(np.float32)
+    twin = copy.deepcopy(network)
+    with torch.no_grad():
+        twin.linear.weight.copy_(torch.from_numpy(noise))
+    graph = onnx.load_from_string(model)
+    found = [tensor for tensor in graph.graph.initializer if tensor.name == "linear.weight"]
+    if len(found) != 1 or tuple(found[0].dims) != noise.shape:
+        raise GateRefused("parity: the graph does not hold linear.weight")
+    found[0].CopyFrom(onnx.numpy_helper.from_array(noise, "linear.weight"))
+    arrays = {**equations.arrays, "linear.weight": noise.astype(np.float64)}
+    return twin, graph.SerializeToString(), dataclasses.replace(equations, arrays=arrays)
+
+
 def _torch(network: Network) -> Forecast:
     network.eval()
 
@@ -105,7 +139,7 @@ def _torch(network: Network) -> Forecast:
     return forecast
 
 
-def _onnxruntime(model: Path | bytes) -> Forecast:
+def _onnxruntime(model: bytes) -> Forecast:
     """The graph with the options `lambda_fn` serves it with; both outputs must tell the same median."""
     session = open_session(model)
 
@@ -143,7 +177,8 @@ def _in_batches(forecast: Forecast, rows: Array, size: int) -> Array:
 def differences(equations: gates.Weights, prices: Array, one: Array, other: Array) -> dict[str, float]:
     """How far two sets of quantiles (count, horizon, quantiles) are apart: the worst of each of `FIGURES`.
 
-    A figure is infinite where either side is not finite. Log returns are compared where both prices are positive.
+    Prices are compared relative to the forecast or the last close, whichever is larger; log returns where both
+    prices are positive. A figure is infinite where either side is not finite.
     """
     if one.shape != other.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):
         return dict.fromkeys(FIGURES, float("inf"))
@@ -156,7 +191,7 @@ def differences(equations: gates.Weights, prices: Array, one: Array, other: Arra
     moved = np.abs(np.log(np.where(positive, other / last, 1.0)))
     worst = {
         "price_absolute": np.abs(one - other),
-        "price_relative": np.abs(one - other) / np.abs(other),
+        "price_relative": np.abs(one - other) / np.maximum(np.abs(other), last),
         "log_return_absolute": log_return,
         "log_return_relative": log_return / np.maximum(moved, scale[:, :, None]),
         "head": head / np.maximum(1.0, np.abs(head_other)),

@@ -7,27 +7,28 @@ import math
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# No markup: what is shown holds names and paths of the user's, and a bracket in them is a bracket.
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def say(text: str) -> None:
+def say(text: str, style: str | None = None) -> None:
     """One line of progress, for people."""
-    err.print(text)
+    err.print(text, style=style)
 
 
 def say_notes(notes: tuple[str, ...]) -> None:
     """What reading a table had to choose, drop or warn of."""
     for note in notes:
-        err.print(f"[yellow]{escape(note)}[/yellow]")
+        say(note, "yellow")
 
 
 def say_error(text: str) -> None:
     """Why the command stops."""
-    err.print(f"[bold red]efemera:[/bold red] {escape(text)}")
+    err.print(Text.assemble(("efemera: ", "bold red"), text))
 
 
 def print_json(value: Any) -> None:
@@ -38,7 +39,7 @@ def print_json(value: Any) -> None:
 def progress_bar() -> Progress:
     """A bar with the time left on a terminal; nothing where stderr is a file."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),

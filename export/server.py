@@ -109,16 +109,23 @@ def listen(host: str, port: int) -> socket.socket:
 def server_of(handler: Handler) -> uvicorn.Server:
     """A server for `handler`; `run(sockets=[…])` serves until `should_exit` or Ctrl-C."""
     config = uvicorn.Config(
-        Gateway(handler), log_level="warning", lifespan="off", access_log=False, server_header=False
+        Gateway(handler),
+        log_level="warning",
+        lifespan="off",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body, or None when it is larger than Lambda takes."""
+    """The whole body; None when it is larger than Lambda takes, or the client has gone."""
     parts, size = [], 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None  # half a body is none, and nobody waits for the answer
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > LARGEST_BODY:

@@ -72,6 +72,7 @@ def train(
     state = TrainingState(network, _optimizer(network), _account(prices, split))
     if resume:
         state.restore(out)
+        state.save(out)  # a kill may have come between its two files
     else:
         refuse_to_overwrite(out)
         network.start_from(_targets(network, closes, train_rows))

@@ -82,17 +82,25 @@ class TrainingState:
         values = load_tensors(path)
         if values.get("format") != FORMAT:
             raise InputError(f"{path}: not the state of a training")
-        wanted = self.network.config.as_dict()
-        for key, stored in values["config"].items():
-            if key not in MAY_CHANGE and wanted.get(key) != stored:
+        try:
+            self._take(values, path)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError):
+            raise InputError(f"{path}: damaged; start again in another --out") from None
+
+    def _take(self, values: dict[str, Any], path: Path) -> None:
+        wanted, stored = self.network.config.as_dict(), values["config"]
+        for key in wanted:
+            if key not in MAY_CHANGE and wanted[key] != stored[key]:
                 raise InputError(
-                    f"{path}: was trained with {key} = {stored}, not {wanted.get(key)}; resume with the same"
+                    f"{path}: was trained with {key} = {stored[key]}, not {wanted[key]}; resume with the same"
                 )
         if values["account"] != self.account:
             raise InputError(f"{path}: was trained on other prices; resume with the same")
         self.network.load_state_dict(values["network"])
         self.optimizer.load_state_dict(values["optimizer"])
         self.best, self.history = values["best"], values["history"]
+        Network(self.network.config).load_state_dict(self.best)
+        assert 0 <= self.best_epoch <= self.epoch
 
 
 def refuse_to_overwrite(out: Path) -> None:

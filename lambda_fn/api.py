@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from lambda_fn.answer import answer
 from lambda_fn.forecaster import Forecaster
-from lambda_fn.request import BadBody, Fault, decode_request
+from lambda_fn.request import BadBody, Fault, decode_request, printable
 
 ROUTES = {"/predict": "POST", "/health": "GET"}
 JSON, PROBLEM = "application/json", "application/problem+json"
@@ -101,7 +101,7 @@ def problem(
 ) -> Response[str]:
     """An answer in RFC 9457's shape."""
     slug, title = TITLES[status]
-    body = Problem(f"/problems/{slug}", title, status, detail, _request_id(), faults or [])
+    body = Problem(f"/problems/{slug}", title, status, printable(detail), _request_id(), faults or [])
     return Response(status, PROBLEM, msgspec.json.encode(body).decode(), headers)
 
 

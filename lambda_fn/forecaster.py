@@ -15,15 +15,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Artefact = TypeVar("Artefact", "Manifest", "Golden", "Evaluation")
+Artefact = TypeVar("Artefact", "Manifest", "Golden", "Certificate", "Evaluation")
 
 SCHEMA_VERSION = 1
-SERVED = (
-    "model.onnx",
-    "weights.npz",
-    "golden.json",
-    "parity.json",
-)  # what a deployment must hold beside manifest.json
+SERVED = ("model.onnx", "weights.npz", "golden.json", "parity.json")  # what a deployment must hold beside manifest.json
+NOT_SERVED = "model_lstm.pth"  # part of the set, and left out of a deployment
+LARGEST_TOLERANCE = 1e-3  # of a golden answer, relative; a file that asks for more proves nothing
 
 
 class ModelRefused(Exception):
@@ -68,6 +65,13 @@ class Golden(msgspec.Struct):
     quantiles: list[list[list[float]]]
 
 
+class Certificate(msgspec.Struct):
+    """Which graph `parity.json` speaks of (schema: models/schemas/parity.schema.json)."""
+
+    schema_version: int
+    model_sha256: str
+
+
 class Evaluation(msgspec.Struct):
     """What every answer carries of `evaluation.json`, and the model it speaks of."""
 
@@ -82,10 +86,14 @@ class Forecaster:
     def __init__(self, folder: Path) -> None:
         self.manifest = read_manifest(folder)
         self.model_digest = self.manifest.files["model.onnx"][:12]
-        self.median_index = self.manifest.quantiles.index(0.5)
+        self.median_index = len(self.manifest.quantiles) // 2
         self.intervals = intervals_of(self.manifest.quantiles)
         self.verdict = _read_verdict(folder, self.model_digest)
-        self._session = open_session(folder / "model.onnx")
+        try:
+            self._session = open_session(folder / "model.onnx")
+        except Exception as error:  # onnxruntime's errors share no base class
+            raise ModelRefused(f"{folder / 'model.onnx'}: onnxruntime can't load it ({error})") from None
+        self._check_shapes(folder)
         self._replay_golden(folder)
 
     def quantiles(self, prices: Array) -> Array:
@@ -95,15 +103,30 @@ class Forecaster:
 
     def _replay_golden(self, folder: Path) -> None:
         """The self-check, and the warm-up: the served graph must give the very answers PyTorch gave."""
-        golden = _read(folder, "golden.json", Golden)
-        expected = np.array(golden.quantiles)
-        found = self.quantiles(np.array(golden.prices))
-        worst = float(np.max(np.abs(found / expected - 1.0))) if found.shape == expected.shape else np.inf
-        if not worst <= golden.relative_tolerance:
+        path, golden = folder / "golden.json", _read(folder, "golden.json", Golden)
+        try:
+            prices, expected = np.array(golden.prices, np.float64), np.array(golden.quantiles, np.float64)
+        except ValueError:
+            raise ModelRefused(f"{path}: its windows or answers are not of one length") from None
+        manifest = self.manifest
+        shape = (len(prices), manifest.horizon, len(manifest.quantiles))
+        if not len(prices) or prices.shape[1:] != (manifest.window,) or expected.shape != shape:
+            raise ModelRefused(f"{path}: its windows or answers have not the shape that manifest.json says")
+        found = self.quantiles(prices)
+        size = np.maximum(np.abs(expected), prices[:, -1:, None])
+        worst = float(np.max(np.abs(found - expected) / size))
+        limit = min(golden.relative_tolerance, LARGEST_TOLERANCE)
+        if not worst <= limit:
             raise ModelRefused(
-                f"{folder / 'golden.json'}: the model's answers differ from PyTorch's by {worst:.2g} relative, "
-                f"more than {golden.relative_tolerance:.2g}"
+                f"{path}: the model's answers differ from PyTorch's by {worst:.2g}, more than {limit:.2g}"
             )
+
+    def _check_shapes(self, folder: Path) -> None:
+        """The graph must read and answer what the manifest says."""
+        manifest = self.manifest
+        found = [value.shape[1:] for value in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if found != [[manifest.window], [], [manifest.horizon, len(manifest.quantiles)]]:
+            raise ModelRefused(f"{folder / 'manifest.json'}: window, horizon or quantiles are not those of model.onnx")
 
 
 def intervals_of(quantiles: list[float]) -> dict[float, tuple[int, int]]:
@@ -129,18 +152,23 @@ def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a set whose every file has the digest it says; `model_lstm.pth` may be absent (Lambda)."""
-    manifest = _read(folder, "manifest.json", Manifest)
-    for name in sorted({*SERVED, *manifest.files}):
-        if name not in manifest.files:
-            raise ModelRefused(f"{folder / 'manifest.json'}: says nothing of {name}")
+    manifest, where = _read(folder, "manifest.json", Manifest), folder / "manifest.json"
+    if odd := {*manifest.files} ^ {*SERVED, NOT_SERVED}:
+        raise ModelRefused(f"{where}: its list of files lacks, or should not hold, {', '.join(sorted(odd))}")
+    levels = manifest.quantiles
+    if len(levels) % 2 == 0 or levels[len(levels) // 2] != 0.5 or sorted(set(levels)) != levels:
+        raise ModelRefused(f"{where}: quantiles {levels} do not rise through 0.5 in the middle")
+    for name in (*SERVED, NOT_SERVED):
         try:
             digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError:
-            if name not in SERVED:
+            if name == NOT_SERVED:
                 continue
             raise ModelRefused(f"{folder / name}: missing or not readable") from None
         if digest != manifest.files[name]:
             raise ModelRefused(f"{folder / name}: not the file that manifest.json names (SHA-256 {digest[:12]}…)")
+    if _read(folder, "parity.json", Certificate).model_sha256 != manifest.files["model.onnx"]:
+        raise ModelRefused(f"{folder / 'parity.json'}: certifies another model.onnx")
     return manifest
 
 

@@ -19,7 +19,7 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     prices: list[Price]
     horizon: int | None = None
-    levels: list[float] | None = None
+    levels: Annotated[list[float], msgspec.Meta(max_length=MOST_FAULTS)] | None = None
 
 
 class Fault(msgspec.Struct):
@@ -71,8 +71,10 @@ def _explain(body: bytes, window: int, horizon: int, levels: dict[float, Any], r
     import json  # reads NaN and Infinity, which some clients write, so that they can be pointed at
 
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = json.loads(body.decode())
+    except RecursionError:
+        return BadBody(400, "the body is not JSON that can be read: nested too deeply", [])
+    except ValueError:
         return BadBody(400, f"the body is not JSON: {reason}", [])
     faults = list(_faults(found, window, horizon, levels))[:MOST_FAULTS]
     return _wrong(faults or [Fault("", reason)])
@@ -97,6 +99,8 @@ def _faults(found: Any, window: int, horizon: int, levels: dict[float, Any]) -> 
     wanted = found.get("levels")
     if wanted is not None and not isinstance(wanted, list):
         faults.append(Fault("/levels", f"must be a list; {_level_wanted(levels)}"))
+    elif wanted is not None and len(wanted) > MOST_FAULTS:
+        faults.append(Fault("/levels", f"must hold at most {MOST_FAULTS} numbers, holds {len(wanted)}"))
     elif wanted is not None:
         numbers = [_is_number(level) and level in levels for level in wanted]
         faults += [Fault(f"/levels/{i}", _level_wanted(levels)) for i, fits in enumerate(numbers) if not fits]
@@ -124,8 +128,13 @@ def _is_number(value: Any) -> bool:
 
 def _pointer(key: str) -> str:
     """A JSON pointer to a member (RFC 6901), shortened: a key is the client's and can be of any length."""
-    escaped = key[:60].replace("~", "~0").replace("/", "~1")
+    escaped = printable(key[:60]).replace("~", "~0").replace("/", "~1")
     return f"/{escaped}"
+
+
+def printable(text: str) -> str:
+    """`text` as UTF-8 can carry it: JSON lets a client send half a surrogate pair, an answer can't hold one."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _wrong(faults: list[Fault]) -> BadBody:

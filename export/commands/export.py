@@ -10,12 +10,13 @@ from rich import box
 from rich.table import Table
 
 from export.commands.options import MODELS, JsonOption, ModelOption
+from export.errors import InputError
 from export.screen import out as screen
 from export.screen import print_json, say, say_notes
 
 if TYPE_CHECKING:
-    from export.bundle import HeldOut
     from export.network import Network
+    from export.prices import Prices
 
 HeldOutOption = Annotated[
     list[Path] | None,
@@ -58,25 +59,27 @@ def export(
     training: dict[str, Any] = {}
     if scaling is None and window is None:
         network, training = read_checkpoint(checkpoint)
+    elif scaling is None:
+        raise InputError("--window: belongs to a plain state dict, and needs --scaling beside it")
     else:
-        network = read_state_dict(checkpoint, scaling or "none", window or 60)
-    held_out = _held_out(prices, network.config.window, training)
-    prove_and_write(network, training, out, held_out, model_version=model_version, json=json)
+        network = read_state_dict(checkpoint, scaling, 60 if window is None else window)
+    prove_and_write(network, training, out, _read(prices), model_version=model_version, json=json)
 
 
 def prove_and_write(
     network: Network,
     training: dict[str, Any],
     out: Path,
-    held_out: HeldOut | None,
+    prices: Prices | None,
     *,
     model_version: str | None = None,
     json: bool = False,
 ) -> None:
     """Export with the certificate on screen."""
-    from export.bundle import export_bundle
+    from export.bundle import export_bundle, held_out_windows
 
     config = network.config
+    held_out = held_out_windows(prices, config.window, training) if prices is not None else None
     sizes = f"{config.cell} 1 → {config.hidden_size} × {config.layers}, {network.parameter_count():,} parameters"
     say(f"{sizes}, scaling {config.scaling}")
     say("tracing the network, then running it in PyTorch, onnxruntime and NumPy …")
@@ -91,21 +94,18 @@ def parity(model: ModelOption = MODELS, prices: HeldOutOption = None, json: Json
     Example: `efemera parity --model models/`
     """
     from export.bundle import check_bundle
-    from export.checkpoint import read_checkpoint
 
-    network, training = read_checkpoint(model / "model_lstm.pth")
-    _show(check_bundle(model, _held_out(prices, network.config.window, training)), json)
+    _show(check_bundle(model, _read(prices)), json)
 
 
-def _held_out(paths: list[Path] | None, window: int, training: dict[str, Any]) -> HeldOut | None:
+def _read(paths: list[Path] | None) -> Prices | None:
     if not paths:
         return None
-    from export.bundle import held_out_windows
     from export.prices import read_prices
 
-    table = read_prices(paths, minimum=window)
+    table = read_prices(paths, minimum=1)
     say_notes(table.notes)
-    return held_out_windows(table, window, training)
+    return table
 
 
 def _show(certificate: dict[str, Any], json: bool) -> None:
@@ -143,4 +143,4 @@ def _show(certificate: dict[str, Any], json: bool) -> None:
     screen.print("windows: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     if certificate["held_out"]:
         screen.print(f"held out: {certificate['held_out']}")
-    screen.print("[green]parity holds[/green]")
+    screen.print("parity holds", style="green")

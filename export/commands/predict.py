@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from export.commands.options import MODELS, JsonOption, ModelOption, PricesOption, SkipBadOption
 from export.errors import GateRefused, InputError
@@ -68,17 +69,17 @@ def show_forecasts(forecasts: list[dict[str, Any]]) -> None:
         pad_edge=False,
         show_edge=False,
         collapse_padding=True,
-        caption=f"model {first['model_version']}, verdict: {first['verdict']}; no investment advice",
+        caption=Text(f"model {first['model_version']}, verdict: {first['verdict']}; no investment advice"),
         caption_justify="left",
     )
     for name in ("series", "step", "naive", "forecast", *(f"{level}% interval" for level in levels)):
         table.add_column(name, justify="left" if name == "series" else "right", no_wrap=True)
     for found in forecasts:
-        labels = [found["id"], found["last_date"], *(f"[yellow]{warning}[/yellow]" for warning in found["warnings"])]
+        labels = [found["id"], found["last_date"], *(f"({warning})" for warning in found["warnings"])]
         steps = found["steps"]
         for number in range(max(len(labels), len(steps))):
             label = labels[number] if number < len(labels) else ""
-            table.add_row(label, *(_cells(steps[number], found["naive_price"]) if number < len(steps) else ()))
+            table.add_row(Text(label), *(_cells(steps[number], found["naive_price"]) if number < len(steps) else ()))
         table.add_section()
     screen.print(table)
 

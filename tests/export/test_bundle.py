@@ -1,5 +1,6 @@
 """A set of artefacts: whole or refused, proven again from its files alone, and what its schemas say."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -127,6 +128,74 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(model, tmp_path):
     manifest = json.loads(files.pop("manifest.json"))
     with pytest.raises(InputError, match="can't be written"):
         write_set(tmp_path / "file" / "model", files, manifest)
+
+
+def rewrite(folder: Path, name: str, change) -> None:
+    """Change one JSON artefact and the manifest's digest of it, as a mistaken tool would."""
+    value = json.loads((folder / name).read_text())
+    change(value)
+    (folder / name).write_text(json.dumps(value))
+    if name != "manifest.json":
+        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        rewrite(folder, "manifest.json", lambda manifest: manifest["files"].update({name: digest}))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"quantiles": [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]}, "quantiles is"),
+        ({"cell": "gru"}, "cell is 'gru', in model_lstm.pth 'lstm'"),
+        ({"scaling": "none"}, "scaling is"),
+        ({"parameters": 1}, "parameters is 1"),
+        ({"model_version": "[/x]"}, "model_version"),
+        ({"horizon": 9}, "horizon"),
+    ],
+)
+def test_a_manifest_that_says_what_the_checkpoint_denies_is_refused(model, tmp_path, change, words):
+    folder = Path(shutil.copytree(model, tmp_path / "model"))
+    rewrite(folder, "manifest.json", lambda manifest: manifest.update(change))
+    with pytest.raises(GateRefused, match=words):
+        check_bundle(folder)
+
+
+def test_golden_answers_that_are_not_the_models_are_refused(model, tmp_path):
+    folder = Path(shutil.copytree(model, tmp_path / "model"))
+    rewrite(folder, "golden.json", lambda golden: golden["quantiles"][0][0].__setitem__(3, 1.0))
+    with pytest.raises(GateRefused, match="differ from PyTorch's"):
+        check_bundle(folder)
+
+
+def test_a_folder_where_a_file_must_go_changes_nothing(model, another, tmp_path):
+    folder = Path(shutil.copytree(model, tmp_path / "model"))
+    (folder / "parity.json").unlink()
+    (folder / "parity.json").mkdir()
+    before = contents(folder)
+    files = contents(another)
+    manifest = json.loads(files.pop("manifest.json"))
+    with pytest.raises(InputError, match="parity.json: is a folder where a file must go"):
+        write_set(folder, files, manifest)
+    assert contents(folder) == before
+    assert not list(folder.glob(".export-*"))
+
+
+def test_a_disk_that_is_full_changes_nothing(model, another, tmp_path, monkeypatch):
+    folder = Path(shutil.copytree(model, tmp_path / "model"))
+    before = contents(folder)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(artefacts.os, "fsync", full)
+    files = contents(another)
+    manifest = json.loads(files.pop("manifest.json"))
+    with pytest.raises(InputError, match="can't be written \\(No space left on device"):
+        write_set(folder, files, manifest)
+    assert contents(folder) == before
+
+
+def test_a_version_that_is_no_name_is_refused_before_the_work(tmp_path):
+    with pytest.raises(InputError, match="--model-version 'a/b': takes up to 64 letters"):
+        export_bundle(stirred(SMALL), {}, tmp_path / "out", model_version="a/b")
 
 
 @pytest.mark.parametrize("name", DATA_FILES)

@@ -91,6 +91,10 @@ def test_a_scaled_guide_checkpoint_answers_the_numbers_of_its_original(tmp_path,
             "'lstm.weight_ih_l0_reverse' does not belong",
         ),
         (lambda s: s.clear(), "found no key at all"),
+        (lambda s: s.update({"lstm.weight_hh_l0": torch.zeros(0, 0)}), "fits no cell"),
+        (lambda s: s.update({"linear.bias": 3}), r"keys lstm.\* and linear.\* is needed, found linear.bias"),
+        (lambda s: s.update({"linear.bias": torch.zeros(1).to_sparse()}), "is needed, found linear.bias"),
+        (lambda s: s.update({7: torch.zeros(1)}), "is needed, found 7"),
     ],
 )
 def test_a_state_dict_that_does_not_fit_is_named_by_key(tmp_path, change, message):
@@ -134,6 +138,20 @@ def test_a_file_that_is_no_checkpoint_is_one_clear_line(tmp_path, content):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"data": {"ids": 1}},
+        {"data": "x"},
+        {"data": {"ids": [], "rows": 1, "first_date": "", "last_date": "never", "sha256": "0" * 64}},
+    ],
+)
+def test_an_account_of_training_that_can_not_be_right_is_refused(tmp_path, training):
+    save_checkpoint(tmp_path / "a.pth", stirred(SMALL), training)
+    with pytest.raises(InputError, match="what it says of its training data can't be right"):
+        read_checkpoint(tmp_path / "a.pth")
+
+
 def test_a_truncated_checkpoint_is_one_clear_line(tmp_path):
     save_checkpoint(tmp_path / "a.pth", stirred(SMALL), {})
     (tmp_path / "a.pth").write_bytes((tmp_path / "a.pth").read_bytes()[:2000])
@@ -160,7 +178,8 @@ def test_a_plain_state_dict_without_scaling_is_told_to_say_it(tmp_path):
         ("minmax:5,1", "HIGH must be above LOW"),
         ("standard:1,0", "STD must be positive"),
         ("standard:nan,1", "must be finite"),
-        ("robust", "is not one of ewma, returns, none"),
+        ("robust", "takes minmax:LOW,HIGH, standard:MEAN,STD, returns or none"),
+        ("ewma", "takes minmax:LOW,HIGH, standard:MEAN,STD, returns or none"),
         ("none:1", "is not one of"),
     ],
 )

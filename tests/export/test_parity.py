@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from export.artefacts import weights_npz
 from export.config import make_config
 from export.errors import GateRefused
+from export.network import Network
 from export.onnx_graph import export_onnx
 from export.parity import BATCH_SIZES, certify, differences, tolerance_of
 from export.probes import adversarial, probes
@@ -43,7 +44,7 @@ def windows():
 def test_it_certifies_a_true_export_far_inside_the_tolerance(network, graph, weights, windows):
     certificate = certify(network, graph.SerializeToString(), weights, windows, None)
     assert {case["batch"] for case in certificate["cases"]} == set(BATCH_SIZES) == {1, 2, 7, 64, 1000}
-    assert {case["windows"] for case in certificate["cases"]} == {"random walks", "adversarial"}
+    assert {case["windows"] for case in certificate["cases"]} == {*windows, "with a stirred Linear"}
     assert len({case["pair"] for case in certificate["cases"]}) == 3
     assert 0 < certificate["worst"]["head"] < tolerance_of(SMALL)[0] / 4
 
@@ -136,6 +137,46 @@ def test_a_mutated_graph_is_refused(network, graph, weights, windows, mutate):
     mutate(broken)
     with pytest.raises(GateRefused, match="parity: "):
         certify(network, broken.SerializeToString(), weights, windows, None)
+
+
+def noise_in_every_recurrent_weight(model):
+    generator = np.random.default_rng(0)
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.ndim == 3 and values.shape[:2] == (1, 24):
+            put(tensor, generator.normal(size=values.shape).astype(np.float32))
+
+
+def test_a_head_that_training_never_moved_hides_no_fault_before_it(windows, tmp_path):
+    """Its Linear is zero, so that no answer reads the LSTM; the gate stirs it to see."""
+    untrained = Network(SMALL).eval()
+    (tmp_path / "weights.npz").write_bytes(weights_npz(untrained))
+    graph = export_onnx(untrained)
+    certify(untrained, graph.SerializeToString(), tmp_path / "weights.npz", windows, None)
+    noise_in_every_recurrent_weight(graph)
+    with pytest.raises(GateRefused, match="with a stirred Linear"):
+        certify(untrained, graph.SerializeToString(), tmp_path / "weights.npz", windows, None)
+
+
+def drop_the_input_limit(model):
+    tensor, _ = initializer(model, lambda v: v.dtype == np.float64 and v.shape == () and v == 8.0)
+    put(tensor, np.array(1e9))
+
+
+def test_a_fault_that_only_hard_windows_show_is_found(network, graph, weights, windows):
+    broken = copy.deepcopy(graph)
+    drop_the_input_limit(broken)
+    calm = {"calm": 100 * np.exp(np.cumsum(np.tile([0.01, -0.011], (3, 30)), axis=1))}
+    certify(network, broken.SerializeToString(), weights, calm, None)
+    with pytest.raises(GateRefused, match="adversarial|random walks"):
+        certify(network, broken.SerializeToString(), weights, windows, None)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive"])
+def test_weights_that_can_not_be_read_are_refused(network, graph, windows, tmp_path, content):
+    (tmp_path / "weights.npz").write_bytes(content)
+    with pytest.raises(GateRefused, match="weights.npz can't be read"):
+        certify(network, graph.SerializeToString(), tmp_path / "weights.npz", windows, None)
 
 
 def test_weights_of_another_network_are_refused(network, graph, windows, tmp_path):

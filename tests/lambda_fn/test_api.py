@@ -72,6 +72,18 @@ def test_a_window_without_movement_is_answered_with_a_warning():
     assert abs(body["predicted_price"] / 40 - 1) < 1e-3
 
 
+def test_only_a_window_without_any_movement_is_constant(walk):
+    assert call({"prices": [1.0, *[40.0] * 60]})[2]["warnings"] == ["constant"]
+    assert call({"prices": [40.0, *walk[1:59], 40.0]})[2]["warnings"] == []
+
+
+def test_half_a_surrogate_pair_is_a_bad_request_wherever_it_stands(walk):
+    status, body = problem(json.dumps({"prices": walk, "\ud800": 1}))
+    assert (status, pointers(body)) == (422, ["/?"])
+    assert problem({}, path="/\udfff")[0] == 404
+    assert problem({}, content_type="text/\ud800")[0] == 415
+
+
 def test_horizon_and_levels_choose_among_the_models(walk):
     _, _, body = call({"prices": walk, "horizon": 2, "levels": [80]})
     assert [step["step"] for step in body["steps"]] == [1, 2]
@@ -135,7 +147,9 @@ def test_a_wrong_field_is_named(body, pointer, detail):
     assert found["errors"][0]["detail"].startswith(detail)
 
 
-@pytest.mark.parametrize("body", [None, "", "{", "prices=1", '{"prices": [1,]}', '{"prices": [40.0}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [None, "", "{", "prices=1", '{"prices": [1,]}', '{"prices": [40.0}', "[" * 100_000, "\ufeff{}"]
+)
 def test_a_body_that_is_no_json_is_400(body):
     status, found = problem(body)
     assert status == 400
@@ -215,11 +229,10 @@ def test_no_price_is_ever_logged(body, capfd, caplog):
     assert "12345" not in captured.out + captured.err + caplog.text
 
 
+KEY = st.sampled_from(["prices", "horizon", "levels"]) | st.text(st.characters(codec=None), max_size=4)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["prices", "horizon", "levels", "x"]), inner)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEY, inner),
     max_leaves=12,
 )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lambda_fn.forecaster import Forecaster, ModelRefused, intervals_of, read_manifest
+from lambda_fn.forecaster import Forecaster, ModelRefused, intervals_of, open_session, read_manifest
 from tests.lambda_fn.conftest import MODELS
 
 
@@ -61,7 +61,7 @@ def test_a_manifest_of_another_schema_version_is_refused(folder):
 
 def test_a_manifest_that_leaves_a_file_out_is_refused(folder):
     rewrite(folder, "manifest.json", lambda manifest: manifest["files"].pop("golden.json"))
-    with pytest.raises(ModelRefused, match="says nothing of golden.json"):
+    with pytest.raises(ModelRefused, match="its list of files lacks, or should not hold, golden.json"):
         Forecaster(folder)
 
 
@@ -81,10 +81,71 @@ def test_a_golden_answer_off_beyond_tolerance_is_refused(folder):
         Forecaster(folder)
 
 
-def test_golden_answers_of_another_shape_or_not_numbers_are_refused(folder):
-    rewrite(folder, "golden.json", lambda golden: golden["quantiles"].pop())
-    with pytest.raises(ModelRefused, match="differ from PyTorch's by inf"):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda golden: golden["quantiles"].pop(),
+        lambda golden: golden["prices"][0].pop(),
+        lambda golden: [row.pop() for row in golden["prices"]],
+        lambda golden: golden["quantiles"][0][0].__setitem__(0, None),
+        lambda golden: golden.update(prices=[], quantiles=[]),
+    ],
+)
+def test_golden_answers_of_another_shape_or_not_numbers_are_refused(folder, change):
+    rewrite(folder, "golden.json", change)
+    with pytest.raises(ModelRefused, match="golden.json"):
         Forecaster(folder)
+
+
+def test_a_golden_tolerance_that_forgives_everything_forgives_nothing(folder):
+    def forgive(golden):
+        golden["relative_tolerance"] = 1e9
+        golden["quantiles"][0][0][3] *= 1.01
+
+    rewrite(folder, "golden.json", forgive)
+    with pytest.raises(ModelRefused, match="more than 0.001"):
+        Forecaster(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"window": 30},
+        {"horizon": 9},
+        {"quantiles": [0.1, 0.5, 0.9]},
+        {"quantiles": [0.1, 0.9]},
+        {"quantiles": [0.025, 0.1, 0.25, 0.6, 0.75, 0.9, 0.975]},
+        {"quantiles": []},
+    ],
+)
+def test_a_manifest_that_describes_another_graph_is_refused(folder, change):
+    rewrite(folder, "manifest.json", lambda manifest: manifest.update(change))
+    with pytest.raises(ModelRefused, match="manifest.json: "):
+        Forecaster(folder)
+
+
+def test_a_manifest_can_not_send_the_reader_elsewhere(folder):
+    rewrite(folder, "manifest.json", lambda manifest: manifest["files"].update({"../../secret": "0" * 64}))
+    with pytest.raises(ModelRefused, match="its list of files"):
+        Forecaster(folder)
+
+
+def test_a_graph_that_onnxruntime_can_not_load_is_refused(folder):
+    (folder / "model.onnx").write_bytes(b"not a graph")
+    digest = hashlib.sha256(b"not a graph").hexdigest()
+    rewrite(folder, "manifest.json", lambda manifest: manifest["files"].update({"model.onnx": digest}))
+    with pytest.raises(ModelRefused, match="parity.json: certifies another model.onnx"):
+        Forecaster(folder)
+    rewrite(folder, "parity.json", lambda parity: parity.update(model_sha256=digest))
+    with pytest.raises(ModelRefused, match="model.onnx: onnxruntime can't load it"):
+        Forecaster(folder)
+
+
+def test_the_session_runs_in_one_thread_that_never_spins_and_keeps_no_arena():
+    options = open_session(MODELS / "model.onnx").get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert options.enable_cpu_mem_arena is False
 
 
 def test_the_verdict_is_that_of_this_very_model(folder, forecaster):
