@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from export import cli
 from export.demo_data import made_market
+from export.screen import price
 from lambda_fn.forecaster import Forecaster
 
 
@@ -113,6 +116,54 @@ def test_a_checkpoint_trained_elsewhere_is_exported_with_its_scaler(efemera, tab
     assert not (tmp_path / "no").exists()
 
 
+def test_a_name_with_brackets_is_shown_as_it_is(efemera, table, tmp_path, model):
+    named = tmp_path / "[bold]prices.csv"
+    named.write_text(table.read_text().replace("AAA", "[/x]").replace("BBB", "[red]B"))
+    code, out, err = efemera("predict", "-p", named, "-m", model)
+    assert code == 0, err
+    assert "[/x]" in out
+    assert "[red]B" in out
+    code, _, err = efemera("predict", "-p", tmp_path / "[/none].csv", "-m", model)
+    assert code == 2
+    assert "[/none].csv: no such file" in err
+
+
+def test_the_table_shows_the_last_close_as_naive_and_its_date(efemera, table, model):
+    with table.open() as file:
+        last = [row for row in csv.DictReader(file) if row["unique_id"] == "AAA"][-1]
+    code, out, _ = efemera("predict", "-p", table, "-m", model, "--id", "AAA", "--json")
+    found = json.loads(out)["forecasts"][0]
+    assert code == 0
+    assert found["naive_price"] == found["last_price"] == float(last["y"])
+    assert found["last_date"] == last["ds"]
+    _, out, _ = efemera("predict", "-p", table, "-m", model, "--id", "AAA")
+    first = next(line for line in out.splitlines() if line.startswith("AAA")).split()
+    assert first[1:4] == ["+1", price(float(last["y"])), price(found["predicted_price"])]
+    assert last["ds"] in out
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (43.294, "43.294"),
+        (1.14662, "1.1466"),
+        (362.7149, "362.71"),
+        (1234567.891, "1,234,567.89"),
+        (1e-7, "1.0000e-07"),
+    ],
+)
+def test_a_price_is_shown_to_five_digits_and_two_decimals(value, text):
+    assert price(value) == text
+
+
+def test_output_that_can_not_be_written_is_one_line(table, model):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "export", "predict", "-p", table, "-m", model, "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
 def test_a_user_s_mistake_is_one_line_exit_2_and_nothing_written(efemera, table, tmp_path):
     bad = tmp_path / "bad.csv"
     bad.write_text(table.read_text().replace("\nBBB,2021-02-03,", "\nBBB,2021-02-03,x"))
@@ -128,6 +179,10 @@ def test_a_user_s_mistake_is_one_line_exit_2_and_nothing_written(efemera, table,
         ("predict", "-p", bad),
         ("predict", "-p", table, "--id", "AAAA"),
         ("predict", "-p", table, "--horizon", "9"),
+        ("demo", "--out", table),
+        ("export", "--checkpoint", tmp_path, "-o", out),
+        ("export", "--checkpoint", bad, "--window", "60", "-o", out),
+        ("train", "-p", table, "-o", out, "--learning-rate", "nan"),
         ("serve", "--port", "70000"),
         ("fly",),
     ):
@@ -172,3 +227,20 @@ def test_without_a_command_it_shows_what_there_is(efemera):
     _, out, err = efemera()
     for command in ("demo", "train", "export", "parity", "predict", "serve"):
         assert command in out + err
+
+
+def test_ctrl_c_in_training_ends_with_130_and_a_model(table, tmp_path):
+    """A real SIGINT to a real process, in the middle of an epoch."""
+    command = [sys.executable, "-u", "-m", "export", "train", "-p", table, "-o", tmp_path / "run"]
+    with subprocess.Popen(
+        [*command, "--epochs", "500", "--patience", "500"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("epoch   2"):
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "--resume goes on" in rest
+    assert "Traceback" not in rest
+    assert (tmp_path / "run" / "model_lstm.pth").exists()

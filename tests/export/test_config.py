@@ -20,6 +20,7 @@ def test_defaults_are_the_guides_window_layers_and_units():
         ({"window": True}, "x.toml: window: True is not of type int"),
         ({"window": 1}, "x.toml: window: 1 is not between 2 and 1000"),
         ({"learning_rate": "fast"}, "x.toml: learning_rate: 'fast' is not a number"),
+        ({"learning_rate": 10**400}, "is not a number"),
         ({"learning_rate": float("nan")}, "x.toml: learning_rate: nan is not a number"),
         ({"cell": "transformer"}, "x.toml: cell: 'transformer' is not one of lstm, gru, rnn"),
         ({"quantiles": [0.1, 0.9]}, "must hold 0.5"),
@@ -56,7 +57,7 @@ def test_quantiles_are_read_from_a_comma_separated_flag():
         make_settings(None, {"quantiles": "a,b"})
 
 
-@pytest.mark.parametrize("content", [b"epochs = ", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"epochs = ", b"\xff\xfe", b"seed = " + b"9" * 5001, b"a = " + b"[" * 3000])
 def test_a_file_that_is_no_toml_is_named(tmp_path, content):
     file = tmp_path / "broken.toml"
     file.write_bytes(content)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from export.config import Config, make_config
+from export.losses import loss_of
 from export.network import Network, targets_of
 from export.probes import adversarial, random_walks
 from tests.export.conftest import SMALL, stirred
@@ -92,6 +93,13 @@ def test_before_training_the_quantile_head_says_the_base_quantiles_times_ewma():
 def test_a_window_without_movement_gets_the_scale_floor():
     _, scale = Network(SMALL).scaling.encode(torch.from_numpy(adversarial(60)["constant"]))
     assert scale.item() == 1e-4
+
+
+def test_it_runs_where_its_tensors_are():
+    """On a device that is not the CPU nothing may be mixed with CPU tensors: `meta` computes shapes and checks that."""
+    network = Network(SMALL).to("meta")
+    closes = torch.empty(500, dtype=torch.float64, device="meta")
+    assert loss_of(network, closes, torch.arange(9, device="meta")).device.type == "meta"
 
 
 def test_targets_are_cumulative_log_returns_over_the_windows_own_scale():

@@ -10,9 +10,11 @@ from export.checkpoint import load_tensors, read_checkpoint
 from export.config import Config, make_config
 from export.demo_data import made_market
 from export.errors import InputError
-from export.losses import pinball
+from export.losses import loss_of, pinball
+from export.network import Network
+from export.onnx_graph import export_onnx
 from export.prices import make_prices
-from export.train import Progress, train
+from export.train import Progress, _optimizer, _shuffled, _step, train
 from export.training_state import MODEL_FILE, STATE_FILE
 from tests.export.conftest import SMALL
 
@@ -155,3 +157,98 @@ def test_made_markets_have_clustered_volatility_and_fat_tails():
     kurtosis = ((returns / returns.std(axis=1, keepdims=True)) ** 4).mean()
     assert clustering > 0.05
     assert kurtosis > 4
+
+
+def test_the_returned_network_is_the_best_one_that_is_on_disk(prices, tmp_path):
+    trained = train(prices, dataclasses.replace(SMALL, epochs=6, learning_rate=0.3), tmp_path)
+    assert trained.best_epoch < 6
+    assert same(trained.network.state_dict(), weights(tmp_path))
+
+
+def test_a_resume_after_a_kill_between_the_two_files_writes_the_model_again(prices, uninterrupted, tmp_path):
+    train(prices, dataclasses.replace(FOUR, epochs=0), tmp_path)
+    stale = (tmp_path / MODEL_FILE).read_bytes()
+    (tmp_path / STATE_FILE).write_bytes((uninterrupted / STATE_FILE).read_bytes())
+    train(prices, FOUR, tmp_path, resume=True)
+    assert (tmp_path / MODEL_FILE).read_bytes() != stale
+    assert same(weights(tmp_path), weights(uninterrupted))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.pop("config"),
+        lambda s: s.update(config={}),
+        lambda s: s.pop("account"),
+        lambda s: s.pop("network"),
+        lambda s: s.update(history=[]),
+        lambda s: s.update(history=[1]),
+        lambda s: s.update(best={}),
+        lambda s: s.update(optimizer={}),
+        lambda s: s["network"].update({"linear.bias": torch.zeros(1)}),
+    ],
+)
+def test_a_damaged_state_is_one_clear_line(prices, uninterrupted, tmp_path, change):
+    state = load_tensors(uninterrupted / STATE_FILE)
+    change(state)
+    torch.save(state, tmp_path / STATE_FILE)
+    with pytest.raises(InputError, match="training_state.pth: damaged"):
+        train(prices, FOUR, tmp_path, resume=True)
+
+
+def test_base_quantiles_know_nothing_after_the_training_part(prices, tmp_path):
+    """Through `train` itself: epoch 0 is the same network whatever the closes from validation on are."""
+    config = dataclasses.replace(SMALL, epochs=0)
+    split = train(prices, config, tmp_path / "one").split
+    later = dataclasses.replace(prices, y=np.where(prices.ds >= split.validation_from, prices.y * 1.5, prices.y))
+    train(later, config, tmp_path / "other")
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "other"))
+
+
+def test_progress_says_which_epochs_were_the_best_so_far(prices, tmp_path):
+    seen = []
+    config = dataclasses.replace(SMALL, epochs=6, learning_rate=0.3, patience=9)
+    trained = train(prices, config, tmp_path, on_progress=lambda now: seen.append(now))
+    losses = [line["validation_loss"] for line in trained.history]
+    told = [now.is_best for now in seen if now.validation_loss is not None]
+    assert told == [loss < min(losses[:epoch]) for epoch, loss in enumerate(losses) if epoch]
+    assert True in told
+    assert False in told
+
+
+def test_the_training_loss_is_the_mean_over_the_training_windows(prices, tmp_path):
+    """With steps too small to move anything, it is the untrained network's loss on the whole part."""
+    config = dataclasses.replace(SMALL, epochs=1, learning_rate=1e-9)
+    trained = train(prices, config, tmp_path)
+    closes, rows = torch.from_numpy(prices.y), torch.from_numpy(trained.split.train)
+    with torch.no_grad():
+        expected = loss_of(trained.network, closes, rows).item()
+    assert trained.history[1]["train_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_each_epoch_sees_every_window_once_in_an_order_of_its_own():
+    rows = torch.arange(500)
+    first, second = _shuffled(rows, 0, 1), _shuffled(rows, 0, 2)
+    assert torch.equal(first.sort().values, rows)
+    assert torch.equal(second.sort().values, rows)
+    assert len({tuple(order.tolist()) for order in (rows, first, second, _shuffled(rows, 1, 1))}) == 4
+
+
+def test_a_step_clips_the_gradient_and_decays_weights_only(prices):
+    config = dataclasses.replace(SMALL, clip_norm=1e-3, weight_decay=0.1)
+    torch.manual_seed(0)
+    network = Network(config)
+    optimizer = _optimizer(network)
+    _step(network, optimizer, torch.from_numpy(prices.y), torch.arange(50))
+    norm = torch.stack([p.grad.norm() for p in network.parameters() if p.grad is not None]).norm()
+    assert norm <= 1.001e-3
+    decayed = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    for name, parameter in network.named_parameters():
+        assert decayed[id(parameter)] == (0.1 if "weight" in name else 0.0), name
+
+
+def test_one_quantile_is_enough(prices, tmp_path):
+    config = Config(horizon=1, quantiles=(0.5,), hidden_size=4, epochs=1)
+    network = train(prices, config, tmp_path).network
+    assert network(torch.full((2, 60), 5.0, dtype=torch.float64))[1].shape == (2, 1, 1)
+    assert export_onnx(network).graph.output
