@@ -28,5 +28,5 @@ def readable(seconds: float) -> str:
     """Seconds in the unit a person would use."""
     for limit, unit, factor in ((1e-3, "µs", 1e6), (1, "ms", 1e3)):
         if seconds < limit:
-            return f"{seconds * factor:.0f} {unit}"
+            return f"{seconds * factor:.3g} {unit}"
     return f"{seconds:.2f} s"
