@@ -29,6 +29,7 @@ class Network(nn.Module):
     """
 
     side: Tensor
+    middle: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -43,6 +44,7 @@ class Network(nn.Module):
             nn.init.zeros_(self.linear.bias)
             self.base_gaps = nn.Parameter(torch.zeros(config.horizon, len(config.quantiles) - 1))
             above = torch.arange(len(config.quantiles)) > config.median_index
+            self.register_buffer("middle", torch.zeros(config.horizon, 1), persistent=False)
             self.register_buffer("side", above.long(), persistent=False)  # (quantiles,): 0 below, 1 above
 
     def forward(self, prices: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,8 +82,7 @@ class Network(nn.Module):
         """The base quantiles less their median (horizon, quantiles): rising, 0 at the median."""
         gaps = nn.functional.softplus(self.base_gaps)  # (horizon, quantiles - 1)
         below, above = gaps[:, : self.config.median_index], gaps[:, self.config.median_index :]
-        zero = gaps.new_zeros(self.config.horizon, 1)
-        return torch.cat([-below.flip(-1).cumsum(-1).flip(-1), zero, above.cumsum(-1)], dim=-1)
+        return torch.cat([-below.flip(-1).cumsum(-1).flip(-1), self.middle, above.cumsum(-1)], dim=-1)
 
     @torch.no_grad()
     def start_from(self, targets: Tensor) -> None:
