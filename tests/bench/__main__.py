@@ -24,12 +24,12 @@ def main() -> None:
     console.print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {words}\n")
 
     parity = Table(title="parity: worst difference of any two implementations", title_justify="left")
-    for name in ("batch", "price", "relative", "relative, all", "log return", "log return, all", "share of tolerance"):
+    for name in ("batch", "windows", "price", "relative", "log return", "relative", "of the tolerance"):
         parity.add_column(name, justify="right")
     for row in proof.parity_rows(MODELS, prices):
         parity.add_row(*row)
     console.print(parity)
-    console.print("on held-out windows; 'all' adds random walks and adversarial ones")
+    console.print("'all' adds random walks, adversarial windows and the stirred Linear")
     console.print(f"scale law: worst relative deviation {proof.scale_law(MODELS):.1e} for prices × 1e-6 … 1e6\n")
 
     figures = Table(title="speed and size", title_justify="left")
