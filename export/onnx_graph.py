@@ -52,8 +52,21 @@ def export_onnx(network: Network) -> onnx.ModelProto:
     onnxscript.optimizer.optimize(model, input_size_limit=NO_LIMIT, output_size_limit=NO_LIMIT)
     proto = program.model_proto
     proto.ir_version = IR_VERSION
+    _forget_the_tracing(proto)
     onnx.checker.check_model(proto, full_check=True)
     return proto
+
+
+def _forget_the_tracing(model: onnx.ModelProto) -> None:
+    """Drop what the exporter notes of its own run, stack traces with this machine's paths among it.
+
+    What is left is a function of the network: equal weights give an equal file, and an equal digest, anywhere.
+    """
+    graph = model.graph
+    del graph.value_info[:]
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def _translations(config: Config) -> dict[Callable[..., Any], Callable[..., Any]]:

@@ -60,4 +60,4 @@ def plot_forecast(
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color=MUTED, alpha=0.2)
         axes.legend(loc="best", frameon=False, fontsize=9)
-        figure.savefig(path)
+        figure.savefig(path, metadata={"Software": None})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import torch
@@ -53,19 +55,24 @@ def rows(prices: Prices) -> Iterator[tuple[str, ...]]:
         for batch in batches:
             _step(network, ours, closes, batch)
 
-    def floor() -> None:
-        for _ in batches:
+    def floor(steps: int = STEPS, threads: int = 1) -> None:
+        torch.set_num_threads(threads)
+        for _ in range(steps):
             theirs.zero_grad(set_to_none=True)
             pinball(bare(x), y, levels).backward()
             theirs.step()
-
-    def floor_in_all_threads() -> None:
-        torch.set_num_threads(os.cpu_count() or 1)
-        floor()
         torch.set_num_threads(1)
 
+    cores = os.cpu_count() or 1
     _keep_freed_memory()  # as `train` does; the bare loop has the good of it too
-    times = in_turn({"efemera": efemera, "bare": floor, "threads": floor_in_all_threads}, rounds=7, warmup=1)
+    loops = {"efemera": efemera, "bare": floor, "threads": lambda: floor(threads=cores)}
+    times = in_turn(loops, rounds=7, warmup=1)
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        beside = in_turn({"one": lambda: floor(2), "several": lambda: floor(2, cores)}, rounds=3, warmup=1)
+    finally:
+        busy.kill()
+        busy.wait()
     windows = sum(len(batch) for batch in batches)
     seconds = statistics.median(times["efemera"])
     yield (
@@ -79,9 +86,18 @@ def rows(prices: Prices) -> Iterator[tuple[str, ...]]:
     yield (
         "the same",
         f"{windows / seconds:,.0f}",
-        f"bare, {os.cpu_count()} threads",
+        f"bare loop, {cores} threads",
         f"{windows / statistics.median(times['threads']):,.0f}",
         f"{ratio(times, 'threads', 'efemera'):.2f} ×",
+        "",
+    )
+    per_second = {name: 2 * config.batch_size / statistics.median(values) for name, values in beside.items()}
+    yield (
+        "bare loop, 1 thread, beside a busy process",
+        f"{per_second['one']:,.0f}",
+        f"{cores} threads, likewise",
+        f"{per_second['several']:,.0f}",
+        f"{ratio(beside, 'several', 'one'):,.1f} ×",
         "",
     )
     epoch = seconds * len(split.train) / windows

@@ -1,6 +1,7 @@
 """The exported graph: lean, whole, and with a batch of any size."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -84,3 +85,13 @@ def test_it_answers_in_any_batch_size_and_in_any_order_alike(exported):
     for size in (1, 7):
         parts = [session.run(["quantiles"], {"prices": prices[i : i + size]})[0] for i in range(0, 64, size)]
         np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-7)
+
+
+def test_the_file_is_a_function_of_the_network_and_tells_nothing_of_the_machine(exported):
+    network, model = exported
+    content = model.SerializeToString()
+    assert export_onnx(network).SerializeToString() == content
+    assert str(Path(__file__).parent.parent.parent).encode() not in content
+    assert b".py" not in content
+    weights = 4 * network.parameter_count()
+    assert len(content) < weights + 8_000  # the weights, once, and a few dozen nodes
