@@ -44,7 +44,7 @@ test: $(READY) $(SERVING) ## Every test that needs Python only
 	$(BIN)/python -m pytest -m "not docker and not sam"
 
 .PHONY: check
-check: $(READY) ## Format, lint, types
+check: $(READY) ## Format, lint, types, template
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p export -p lambda_fn

@@ -37,8 +37,9 @@ HELD_OUT_WINDOWS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class HeldOut:
-    """Real windows the weights have not seen, and the words that say which they are."""
+    """Real windows, and the words that say which they are and whether the weights have seen them."""
 
+    name: str  # "held out", or "given" where training may have seen some
     prices: Array  # (count, window)
     words: str
 
@@ -125,7 +126,7 @@ def held_out_windows(prices: Prices, window: int, training: Mapping[str, Any]) -
     words = f"{len(chosen):,} windows of {len(np.unique(names))} series" + (
         f" after {since}" if since else ", some seen in training"
     )
-    return HeldOut(closes_of(prices, chosen, window), words)
+    return HeldOut("held out" if since else "given", closes_of(prices, chosen, window), words)
 
 
 def golden_of(network: Network, equations: gates.Weights) -> dict[str, Any]:
@@ -151,4 +152,4 @@ def golden_of(network: Network, equations: gates.Weights) -> dict[str, Any]:
 
 def _windows(network: Network, held_out: HeldOut | None, seed: int = 0) -> dict[str, Array]:
     windows = probes(network.config, PROBE_WINDOWS, seed)
-    return {**windows, "held out": held_out.prices} if held_out else windows
+    return {**windows, held_out.name: held_out.prices} if held_out else windows

@@ -123,7 +123,8 @@ def load_tensors(path: Path) -> dict[str, Any]:
             "Save it with torch.save(model.state_dict(), path)"
         ) from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError) as error:
-        raise InputError(f"{path}: not a PyTorch checkpoint ({_first_line(error)})") from None
+        why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        raise InputError(f"{path}: not a PyTorch checkpoint{why}") from None
     if not isinstance(found, dict):
         raise InputError(f"{path}: holds a {type(found).__name__}, not a state dict")
     return dict(found)
@@ -168,7 +169,3 @@ def _load(network: Network, state: dict[str, Any], path: Path) -> None:
 
 def _is_dense(value: Any) -> bool:
     return isinstance(value, Tensor) and value.layout == torch.strided
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 import typer
@@ -34,10 +35,14 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a failure can be told, and not while Python ends
     except EfemeraError as error:
         say_error(str(error))
         sys.exit(error.exit_code)
     except OSError as error:  # a full disk or a closed pipe, where no command could say more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere
         say_error(str(error))
         sys.exit(1)

@@ -10,8 +10,8 @@ from export.config import Config
 from export.scaling import make_scaling
 
 # One thread, for the sake of the bits: sums are ordered by the number of threads, so that a seed would mean another
-# model on another machine. Two threads train 1.5 times as fast on two idle cores, and a hundred times slower than one
-# when another process wants a core too: an LSTM's steps are small, and threads that wait for each other wait a lot.
+# model on another machine. Two threads train 1.4 to 1.6 times as fast on two idle cores, and take several times
+# as long as one when another process wants a core too (`make bench`): an LSTM's steps are small, so threads wait a lot.
 torch.set_num_threads(1)
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {

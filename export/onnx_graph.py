@@ -60,7 +60,7 @@ def export_onnx(network: Network) -> onnx.ModelProto:
 def _forget_the_tracing(model: onnx.ModelProto) -> None:
     """Drop what the exporter notes of its own run, stack traces with this machine's paths among it.
 
-    What is left is a function of the network: equal weights give an equal file, and an equal digest, anywhere.
+    What is left is a function of the network and the libraries: equal weights give an equal file on any machine.
     """
     graph = model.graph
     del graph.value_info[:]

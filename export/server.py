@@ -103,7 +103,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=512)
     except (OSError, OverflowError) as error:
-        raise InputError(f"--port {port}: can't listen on {host} ({error})") from None
+        raise InputError(
+            f"--port {port}: can't listen on {host} ({getattr(error, 'strerror', None) or error})"
+        ) from None
 
 
 def server_of(handler: Handler) -> uvicorn.Server:

@@ -79,6 +79,8 @@ class TrainingState:
     def restore(self, out: Path) -> None:
         """Go on where `out` stopped; the same prices and settings, or an `InputError` saying what differs."""
         path = out / STATE_FILE
+        if not path.exists():
+            raise InputError(f"{out}: holds no training to resume (no {STATE_FILE}); leave --resume out")
         values = load_tensors(path)
         if values.get("format") != FORMAT:
             raise InputError(f"{path}: not the state of a training")
@@ -96,11 +98,17 @@ class TrainingState:
                 )
         if values["account"] != self.account:
             raise InputError(f"{path}: was trained on other prices; resume with the same")
+        groups = self.optimizer.state_dict()["param_groups"]
         self.network.load_state_dict(values["network"])
         self.optimizer.load_state_dict(values["optimizer"])
+        if self.optimizer.state_dict()["param_groups"] != groups:
+            raise ValueError("another optimizer")
+        epochs, losses = zip(*((line["epoch"], line["validation_loss"]) for line in values["history"]), strict=True)
+        moved = len(values["optimizer"]["state"]) > 0
+        if list(epochs) != list(range(len(epochs))) or not all(map(math.isfinite, losses)) or moved != (epochs[-1] > 0):
+            raise ValueError("another history")
+        Network(self.network.config).load_state_dict(values["best"])
         self.best, self.history = values["best"], values["history"]
-        Network(self.network.config).load_state_dict(self.best)
-        assert 0 <= self.best_epoch <= self.epoch
 
 
 def refuse_to_overwrite(out: Path) -> None:

@@ -156,8 +156,9 @@ def read_manifest(folder: Path) -> Manifest:
     if odd := {*manifest.files} ^ {*SERVED, NOT_SERVED}:
         raise ModelRefused(f"{where}: its list of files lacks, or should not hold, {', '.join(sorted(odd))}")
     levels = manifest.quantiles
-    if len(levels) % 2 == 0 or levels[len(levels) // 2] != 0.5 or sorted(set(levels)) != levels:
-        raise ModelRefused(f"{where}: quantiles {levels} do not rise through 0.5 in the middle")
+    mirrored = all(abs(low + high - 1) < 1e-9 for low, high in zip(levels, reversed(levels), strict=True))
+    if not mirrored or len(levels) % 2 == 0 or sorted(set(levels)) != levels:
+        raise ModelRefused(f"{where}: quantiles {levels} do not rise symmetrically around 0.5")
     for name in (*SERVED, NOT_SERVED):
         try:
             digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()

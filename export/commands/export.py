@@ -50,9 +50,9 @@ def export(
 ) -> None:
     """Export a checkpoint to ONNX, prove that it computes the same, and write the set that Lambda serves.
 
-    Example: `efemera export --checkpoint runs/first/model_lstm.pth --prices prices.csv.gz --out models/`
+    Example: `efemera export --checkpoint runs/first/model_lstm.pth --prices prices.csv.gz --out mine`
 
-    A network trained elsewhere: `efemera export --checkpoint my.pth --scaling minmax:3.2,41.7 --out mine/`
+    A network trained elsewhere: `efemera export --checkpoint my.pth --scaling minmax:3.2,41.7 --out mine`
     """
     from export.checkpoint import read_checkpoint, read_state_dict
 
@@ -139,8 +139,8 @@ def _show(certificate: dict[str, Any], json: bool) -> None:
         ulp = worst.pop("head_ulp")
         table.add_row(f"{batch:,}", *(f"{value:.1e}" for value in worst.values()), f"{ulp:.0f}")
     screen.print(table)
-    counts = {case["windows"]: case["count"] for case in cases if case["batch"] == 1}
+    counts = {case["windows"]: case["count"] for case in cases if case["batch"] == 64}  # the one that all take part in
     screen.print("windows: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     if certificate["held_out"]:
-        screen.print(f"held out: {certificate['held_out']}")
+        screen.print(f"real windows: {certificate['held_out']}")
     screen.print("parity holds", style="green")

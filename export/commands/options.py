@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-MODELS = Path("models")
+MODELS = Path(__file__).parent.parent.parent / "models"  # the set that comes with the project
 
 PricesOption = Annotated[
     list[Path],
@@ -22,5 +22,8 @@ SkipBadOption = Annotated[
     bool,
     typer.Option("--skip-bad", help="Leave out series with a bad row, and say which, instead of stopping."),
 ]
-ModelOption = Annotated[Path, typer.Option("--model", "-m", help="Folder with an exported model.")]
+ModelOption = Annotated[
+    Path,
+    typer.Option("--model", "-m", help="Folder with an exported model. [the project's own]", show_default=False),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

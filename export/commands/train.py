@@ -74,13 +74,14 @@ def train(
     say(f"{len(table.ids)} series, {len(table):,} closes, {table.ds.min()} to {table.ds.max()}")
     fit(table, settings, out, resume=resume)
     checkpoint = out / "model_lstm.pth"
-    say(f"wrote {checkpoint}; next: efemera export --checkpoint {checkpoint} --out models/")
+    say(f"wrote {checkpoint}; next: efemera export --checkpoint {checkpoint} --prices {prices[0]} --out mine")
 
 
 def fit(table: Prices, settings: Config, out: Path, *, resume: bool = False) -> Trained:
     """Train with a bar, a line an epoch and a summary; Ctrl-C ends the command with 130 and the best kept."""
     from export.train import Progress
     from export.train import train as fit_network
+    from export.training_state import STATE_FILE
 
     started = time.monotonic()
     with progress_bar() as bar:
@@ -97,7 +98,12 @@ def fit(table: Prices, settings: Config, out: Path, *, resume: bool = False) -> 
         try:
             trained = fit_network(table, settings, out, resume=resume, on_progress=show)
         except KeyboardInterrupt:
-            say(f"\ninterrupted; the best weights so far are in {out}, and --resume goes on")
+            kept = (
+                f"the best weights so far are in {out}, and --resume goes on"
+                if (out / STATE_FILE).exists()
+                else "nothing yet"
+            )
+            say(f"\ninterrupted; {kept}")
             raise typer.Exit(130) from None
     split, losses = trained.split, [line["validation_loss"] for line in trained.history]
     say(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -57,6 +58,7 @@ def test_the_whole_path_from_prices_to_a_forecast(efemera, table, tmp_path):
     assert code == 0
     assert "parity holds" in out
     assert "held out" in out
+    assert "with a stirred Linear" in out
     code, out, _ = efemera("parity", "--model", model, "--json")
     assert code == 0
     assert json.loads(out)["worst"]["head"] < 1e-5
@@ -159,7 +161,8 @@ def test_a_price_is_shown_to_five_digits_and_two_decimals(value, text):
 def test_output_that_can_not_be_written_is_one_line(table, model):
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "export", "predict", "-p", table, "-m", model, "--json"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        done = subprocess.run(command, env=buffered, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
 

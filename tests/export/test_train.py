@@ -93,7 +93,7 @@ def test_a_folder_that_holds_a_training_is_not_overwritten(prices, uninterrupted
 
 
 def test_resuming_what_never_started_names_the_missing_file(prices, tmp_path):
-    with pytest.raises(InputError, match=f"{STATE_FILE}: no such file"):
+    with pytest.raises(InputError, match=f"holds no training to resume .no {STATE_FILE}"):
         train(prices, FOUR, tmp_path, resume=True)
 
 
@@ -185,6 +185,10 @@ def test_a_resume_after_a_kill_between_the_two_files_writes_the_model_again(pric
         lambda s: s.update(history=[1]),
         lambda s: s.update(best={}),
         lambda s: s.update(optimizer={}),
+        lambda s: s["optimizer"]["state"].clear(),
+        lambda s: s["optimizer"]["param_groups"][0].pop("lr"),
+        lambda s: s["history"].pop(0),
+        lambda s: s["history"].reverse(),
         lambda s: s["network"].update({"linear.bias": torch.zeros(1)}),
     ],
 )

@@ -116,6 +116,7 @@ def test_a_golden_tolerance_that_forgives_everything_forgives_nothing(folder):
         {"quantiles": [0.1, 0.9]},
         {"quantiles": [0.025, 0.1, 0.25, 0.6, 0.75, 0.9, 0.975]},
         {"quantiles": []},
+        {"quantiles": [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975]},
     ],
 )
 def test_a_manifest_that_describes_another_graph_is_refused(folder, change):
