@@ -24,7 +24,7 @@ $(READY): pyproject.toml infra/requirements-dev.txt
 	@echo "installing PyTorch, then the rest (a few minutes the first time) …"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r infra/requirements-dev.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .PHONY: demo
