@@ -19,7 +19,7 @@ from export.screen import say_error
 app = typer.Typer(
     name="efemera",
     help="Daily price forecasts with an LSTM: trained in PyTorch, proven equal in ONNX, served from AWS Lambda.",
-    epilog="Exit codes: 0 done, 1 output not written, 2 bad input, 3 a gate refused, 130 interrupted and resumable.",
+    epilog="Exit codes: 0 done, 1 output not written, 2 bad input, 3 a gate refused, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
