@@ -60,7 +60,7 @@ bench: $(READY) ## Every figure of the README, as a ratio to a floor measured in
 
 .PHONY: lock
 lock: $(READY) ## Pin what the pinned packages need, after a change of pyproject.toml
-	$(BIN)/pip-compile -q --extra dev $(PIP_COMPILE) -o infra/requirements-dev.txt pyproject.toml
+	$(BIN)/pip-compile -q --extra dev --extra yahoo $(PIP_COMPILE) -o infra/requirements-dev.txt pyproject.toml
 	sed -i 's/+cpu$$//' infra/requirements-dev.txt
 	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-api.txt lambda_fn/requirements-api.in
 

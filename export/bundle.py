@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from export.artefacts import SCHEMA_VERSION, as_json, check_version, description_of, manifest_of, weights_npz, write_set
 from export.checkpoint import read_checkpoint, save_checkpoint
+from export.data.prices import Prices
 from export.errors import GateRefused, InputError
 from export.network import Network
 from export.onnx_graph import OPSET, export_onnx
 from export.parity import certify, tolerance_of
-from export.prices import Prices
 from export.probes import probes
 from export.schemas import read_schema
 from export.windows import closes_of, first_rows

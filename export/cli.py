@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from export.commands import data
 from export.commands.demo import demo
 from export.commands.export import export, parity
 from export.commands.predict import predict
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 for command in (demo, train, export, parity, predict, serve):
     app.command()(command)
+app.add_typer(data.app)
 
 
 def main() -> None:

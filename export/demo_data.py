@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.cbook import get_sample_data
 from numpy.typing import NDArray
 
-from export.prices import Prices, make_prices
+from export.data.prices import Prices, make_prices
 
 REAL_ID = "GOOG"
 

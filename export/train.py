@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from export.config import Config
+from export.data.prices import Prices
 from export.errors import InputError
 from export.losses import cut_windows, loss_of
 from export.network import Network, targets_of
-from export.prices import Prices
 from export.training_state import TrainingState, refuse_to_overwrite
 from export.windows import Split, split_by_date
 

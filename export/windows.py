@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from export.data.prices import Prices
 from export.errors import InputError
-from export.prices import Prices
 
 Rows = NDArray[np.int64]
 

@@ -15,8 +15,8 @@ from export.screen import out as screen
 from export.screen import print_json, say, say_notes
 
 if TYPE_CHECKING:
+    from export.data.prices import Prices
     from export.network import Network
-    from export.prices import Prices
 
 HeldOutOption = Annotated[
     list[Path] | None,
@@ -101,7 +101,7 @@ def parity(model: ModelOption = MODELS, prices: HeldOutOption = None, json: Json
 def _read(paths: list[Path] | None) -> Prices | None:
     if not paths:
         return None
-    from export.prices import read_prices
+    from export.data.prices import read_prices
 
     table = read_prices(paths, minimum=1)
     say_notes(table.notes)

@@ -33,7 +33,7 @@ def predict(
     """
     import msgspec
 
-    from export.prices import read_prices
+    from export.data.prices import read_prices
     from lambda_fn.answer import answer
     from lambda_fn.forecaster import Forecaster, ModelRefused
     from lambda_fn.request import PredictRequest

@@ -14,7 +14,7 @@ from export.errors import InputError
 from export.screen import progress_bar, say, say_notes
 
 if TYPE_CHECKING:
-    from export.prices import Prices
+    from export.data.prices import Prices
     from export.train import Trained
 
 
@@ -67,7 +67,7 @@ def train(
     }
     settings = make_settings(config, flags)
     # Only now, with the flags known to be right: what follows loads PyTorch.
-    from export.prices import read_prices
+    from export.data.prices import read_prices
 
     table = read_prices(prices, minimum=settings.window + settings.horizon, skip_bad=skip_bad)
     say_notes(table.notes)

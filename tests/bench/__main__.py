@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from export.data.prices import Prices, read_prices
 from export.demo_data import demo_prices
-from export.prices import Prices, read_prices
 from tests.bench import graph, package, proof, serving, training
 
 MODELS = Path(__file__).parent.parent.parent / "models"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from export.bundle import check_bundle
-from export.prices import Prices
+from export.data.prices import Prices
 from export.probes import random_walks
 from lambda_fn.forecaster import Forecaster
 

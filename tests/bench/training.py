@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from export.config import Config
+from export.data.prices import Prices
 from export.losses import pinball
 from export.network import Network
-from export.prices import Prices
 from export.train import _keep_freed_memory, _optimizer, _step
 from export.windows import split_by_date
 from tests.bench.measure import in_turn, ratio, readable

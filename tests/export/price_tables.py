@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from export.data.prices import Prices, read_prices
 from export.errors import InputError
-from export.prices import Prices, read_prices
 
 HEADER = "unique_id,ds,y\n"
 GOOD = HEADER + "A,2024-01-02,10\nA,2024-01-03,10.5\n"

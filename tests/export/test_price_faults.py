@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from export.prices import read_prices
+from export.data.prices import read_prices
 from tests.export.price_tables import GOOD, HEADER, refusal, write, write_parquet
 
 

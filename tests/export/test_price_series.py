@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from export.data.prices import Prices, make_prices, read_prices
 from export.errors import InputError
-from export.prices import Prices, make_prices, read_prices
 from tests.export.price_tables import GOOD, HEADER, as_table, refusal, write
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.prices import make_prices, read_prices
+from export.data.prices import make_prices, read_prices
 from tests.export.price_tables import GOOD, HEADER, YAHOO, YAHOO_DAY, as_table, refusal, write, write_parquet
 
 

@@ -8,12 +8,12 @@ import torch
 
 from export.checkpoint import load_tensors, read_checkpoint
 from export.config import Config, make_config
+from export.data.prices import make_prices
 from export.demo_data import made_market
 from export.errors import InputError
 from export.losses import loss_of, pinball
 from export.network import Network
 from export.onnx_graph import export_onnx
-from export.prices import make_prices
 from export.train import Progress, _optimizer, _shuffled, _step, train
 from export.training_state import MODEL_FILE, STATE_FILE
 from tests.export.conftest import SMALL

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from export.config import Config
+from export.data.prices import make_prices
 from export.errors import InputError
 from export.losses import cut_windows
 from export.network import Network, targets_of
-from export.prices import make_prices
 from export.windows import closes_of, first_rows, split_by_date
 
 WINDOW, HORIZON = 60, 5

@@ -6,10 +6,15 @@ import os
 import re
 from collections.abc import Sequence
 
+from export.data.price_columns import PriceColumns
+from export.data.price_files import PriceFile
 from export.errors import InputError
-from export.price_columns import PriceColumns
-from export.price_files import PriceFile
 
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "temp_directory": "",  # never write a file
+    "autoinstall_known_extensions": False,  # never use the network
+    "autoload_known_extensions": False,
+}
 LOWEST_PRICE, HIGHEST_PRICE = "1e-9", "1e12"  # what POST /predict accepts as well
 
 PREPARE = r"""
@@ -105,7 +110,7 @@ def insert_parquet(number: int, file: PriceFile, columns: PriceColumns, types: S
             kind = types[position].replace("VARCHAR", "text")
             raise InputError(f"{file}: column {name!r} is of type {kind}, but must hold {meaning}")
     width = len(columns.header)
-    cells = _cells(file, columns, [_quote(name, '"') for name in columns.header], width=str(width))
+    cells = _cells(file, columns, [quote(name, '"') for name in columns.header], width=str(width))
     rows = f"SELECT row_number() OVER () AS row, {cells} FROM {parquet_table(file)}"
     day = next(day for kind, day in _DAY_BY_TYPE.items() if re.fullmatch(kind, types[columns.ds]))
     return _INSERT.format(number=number, width=width, day=day, price="CAST(raw_y AS DOUBLE)", rows=rows)
@@ -118,7 +123,7 @@ def parquet_table(file: PriceFile) -> str:
 
 def _cells(file: PriceFile, columns: PriceColumns, cells: Sequence[str], width: str) -> str:
     """The select list of what `_INSERT` reads, from the expression of each cell."""
-    name = _quote(file.series_name, "'") if columns.unique_id is None else cells[columns.unique_id]
+    name = quote(file.series_name, "'") if columns.unique_id is None else cells[columns.unique_id]
     nulls = [f"is_null({cells[position]})" for position in columns.yahoo_prices]
     return (
         f"{width} AS width, {name} AS raw_id, {cells[columns.ds]} AS raw_ds, {cells[columns.y]} AS raw_y, "
@@ -128,8 +133,9 @@ def _cells(file: PriceFile, columns: PriceColumns, cells: Sequence[str], width: 
 
 def _path(file: PriceFile) -> str:
     """The file's path as a literal that DuckDB neither globs nor takes for a home folder or a URL."""
-    return _quote(re.sub(r"([*?\[])", r"[\1]", os.path.abspath(file.path)), "'")
+    return quote(re.sub(r"([*?\[])", r"[\1]", os.path.abspath(file.path)), "'")
 
 
-def _quote(text: str, mark: str) -> str:
+def quote(text: str, mark: str) -> str:
+    """`text` as a literal (mark ') or a name (mark ") of SQL."""
     return mark + text.replace(mark, mark * 2) + mark

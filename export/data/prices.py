@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from export.data.price_columns import ADJUSTED, check_choice
+from export.data.price_files import find_price_files
+from export.data.price_jumps import suspected_splits
+from export.data.price_rows import Fault, PriceRows
+from export.data.price_table import Prices, make_prices, starts_of
 from export.errors import InputError
-from export.price_columns import ADJUSTED, check_choice
-from export.price_files import find_price_files
-from export.price_jumps import suspected_splits
-from export.price_rows import Fault, PriceRows
-from export.price_table import Prices, make_prices, starts_of
 
 __all__ = ["Prices", "make_prices", "read_prices"]
 

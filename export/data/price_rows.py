@@ -11,16 +11,10 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from export.data.price_columns import PriceColumns, recognise_columns
+from export.data.price_files import PriceFile
+from export.data.price_sql import PREPARE, SETTINGS, insert_csv, insert_parquet, parquet_table
 from export.errors import InputError
-from export.price_columns import PriceColumns, recognise_columns
-from export.price_files import PriceFile
-from export.price_sql import PREPARE, insert_csv, insert_parquet, parquet_table
-
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "temp_directory": "",  # never write a file
-    "autoinstall_known_extensions": False,  # never use the network
-    "autoload_known_extensions": False,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +30,7 @@ class PriceRows:
 
     def __init__(self) -> None:
         self.files: list[tuple[PriceFile, PriceColumns]] = []
-        self._database = duckdb.connect(":memory:", config=_SETTINGS)
+        self._database = duckdb.connect(":memory:", config=SETTINGS)
         self._database.execute(PREPARE)
 
     def __enter__(self) -> PriceRows:

@@ -1,0 +1,1 @@
+"""Market data in: price files, B3, Yahoo, calendars, corporate actions, simulation, and the audit."""

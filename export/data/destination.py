@@ -1,0 +1,108 @@
+"""Puts a table where `--out` says: CSV or Parquet by its ending, on this machine or on S3, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from export.data.price_sql import SETTINGS, quote
+from export.data.price_table import Prices
+from export.data.s3 import is_s3, temporary_folder, upload
+from export.errors import InputError
+
+FORMATS = {
+    ".parquet": "FORMAT parquet, COMPRESSION zstd",
+    ".csv.gz": "FORMAT csv, HEADER, COMPRESSION gzip",
+    ".csv": "FORMAT csv, HEADER",
+}
+
+
+def check_destination(out: str, endings: Sequence[str] = tuple(FORMATS)) -> None:
+    """Refuse `out` before long work rather than after it; an `InputError` says what is wrong with it."""
+    if _ending(out, endings) is None:
+        *others, last = endings
+        raise InputError(f"--out {out}: must end in {', '.join(others)} or {last}")
+    if is_s3(out):
+        return
+    path = Path(out)
+    if path.is_dir():
+        raise InputError(f"--out {out}: is a folder")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise InputError(f"--out {out}: can't be written ({folder} is not a folder)")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out}: can't be written (no permission in {folder})")
+
+
+def write_prices(prices: Prices, out: str, volume: NDArray[np.int64] | None = None) -> None:
+    """The table `unique_id, ds, y`, ordered by unique_id and ds; with `volume` (rows,) a fourth column of that name."""
+    columns: dict[str, NDArray[Any]] = {"unique_id": prices.owners(), "ds": prices.ds, "y": prices.y}
+    if volume is not None:
+        columns["volume"] = volume
+    write_table(columns, out, labels={"unique_id": prices.ids})
+
+
+def write_table(
+    columns: Mapping[str, NDArray[Any]], out: str, labels: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Columns of one length as a table at `out`.
+
+    A column named in `labels` holds positions in those labels. Dates are datetime64[D].
+    Raises `InputError` when `out` can't be written; what stood there before then still does.
+    """
+    labels = labels or {}
+    given = {
+        name: values.astype("datetime64[s]") if values.dtype.kind == "M" else values for name, values in columns.items()
+    }
+    select = ", ".join(_expression(name, name in labels, columns[name].dtype.kind == "M") for name in columns)
+    with placing(out) as path, duckdb.connect(":memory:", config=SETTINGS) as database:
+        database.register("given", given)
+        for name, values in labels.items():
+            database.execute(f"SET VARIABLE {name} = $values", {"values": list(values)})
+        try:
+            database.execute(f"COPY (SELECT {select} FROM given) TO {quote(str(path), chr(39))} ({_format(out)})")
+        except duckdb.IOException as error:
+            raise OSError(None, str(error).splitlines()[0]) from None
+
+
+@contextlib.contextmanager
+def placing(out: str) -> Iterator[Path]:
+    """A path to write to; when the block ends well its content is put at `out` in one step, else it is gone.
+
+    Raises `InputError` naming `out` when it can't be written.
+    """
+    try:
+        with temporary_folder(None if is_s3(out) else Path(out).absolute().parent) as folder:
+            staged = folder / Path(out).name
+            yield staged
+            if is_s3(out):
+                upload(staged, out)
+                return
+            with staged.open("rb+") as file:
+                os.fsync(file.fileno())
+            staged.replace(out)
+    except OSError as error:
+        raise InputError(f"--out {out}: can't be written ({error.strerror or error})") from None
+
+
+def _expression(name: str, is_label: bool, is_date: bool) -> str:
+    if is_label:
+        return f"getvariable('{name}')[{name} + 1] AS {name}"
+    return f"CAST({name} AS DATE) AS {name}" if is_date else name
+
+
+def _format(out: str) -> str:
+    ending = _ending(out, tuple(FORMATS))
+    assert ending is not None, out
+    return FORMATS[ending]
+
+
+def _ending(out: str, endings: Sequence[str]) -> str | None:
+    return next((ending for ending in endings if out.lower().endswith(ending)), None)
