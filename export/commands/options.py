@@ -27,3 +27,7 @@ ModelOption = Annotated[
     typer.Option("--model", "-m", help="Folder with an exported model. [the project's own]", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+TableOption = Annotated[
+    str,
+    typer.Option("--out", "-o", help="Table to write: .parquet, .csv or .csv.gz, here or s3://bucket/key."),
+]
