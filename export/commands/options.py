@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from export.errors import InputError
 
 MODELS = Path(__file__).parent.parent.parent / "models"  # the set that comes with the project
 
@@ -31,3 +34,11 @@ TableOption = Annotated[
     str,
     typer.Option("--out", "-o", help="Table to write: .parquet, .csv or .csv.gz, here or s3://bucket/key."),
 ]
+
+
+def parse_day(flag: str, text: str) -> datetime.date:
+    """The calendar date that a flag names, or an `InputError`."""
+    try:
+        return datetime.date.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(f"{flag}: {text!r} is not a calendar date (YYYY-MM-DD)") from None

@@ -94,8 +94,8 @@ def adjust(prices: Prices, actions: Sequence[Action]) -> Adjusted:
             factors, effective = _factors(prices.ds[rows], prices.y[rows], by_series[unique_id])
             y[rows] *= factors
             applied += effective
-    effective = set(applied)
-    without = [action for action in actions if action not in effective]
+    known = set(applied)
+    without = [action for action in actions if action not in known]
     return Adjusted(dataclasses.replace(prices, y=y), tuple(applied), tuple(without))
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import nn
 
-from export.demo_data import made_market
+from export.data.sample import made_market
 
 ROOT = Path(__file__).parent.parent.parent
 READMES = ("README.md", "README.pt-BR.md")

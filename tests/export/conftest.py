@@ -9,7 +9,7 @@ import torch
 from export.bundle import export_bundle
 from export.config import Config
 from export.data.prices import Prices, make_prices
-from export.demo_data import made_market
+from export.data.sample import made_market
 from export.network import Network
 
 SMALL = Config(hidden_size=6, epochs=2, batch_size=64, patience=9)

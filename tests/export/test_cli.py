@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from export import cli
-from export.demo_data import made_market
+from export.data.sample import made_market
 from export.screen import price
 from lambda_fn.forecaster import Forecaster
 

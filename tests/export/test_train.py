@@ -9,7 +9,7 @@ import torch
 from export.checkpoint import load_tensors, read_checkpoint
 from export.config import Config, make_config
 from export.data.prices import make_prices
-from export.demo_data import made_market
+from export.data.sample import made_market
 from export.errors import InputError
 from export.losses import loss_of, pinball
 from export.network import Network

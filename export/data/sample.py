@@ -1,0 +1,59 @@
+"""A made market: closes with clustered volatility, fat tails and a common factor, on the real days of an exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.data.calendars import sessions
+from export.data.price_table import Prices, starts_of
+from export.errors import InputError
+
+# GARCH(1,1): volatility returns to its level with persistence 0.90, faster than EWMA's, which never does.
+_ALPHA, _BETA = 0.15, 0.75
+_FREEDOM = 5  # of Student's t
+_FACTOR, _OWN = 0.009, 0.013  # daily volatility of the factor, and of a series beside it: about 1.6% together
+_LOADINGS = (0.5, 1.5)
+
+
+def made_market(
+    series: int, days: int, seed: int, on_day: Callable[[int], None] = lambda _: None
+) -> NDArray[np.float64]:
+    """Seeded closes (series, days): log returns are loading × factor + own part, both GARCH(1,1) with t shocks.
+
+    Volatility: Bollerslev, "A conditionally heteroskedastic time series model for speculative prices" (1987). No
+    return can be foreseen, only its spread. `on_day` hears the number of each day made.
+    """
+    generator = np.random.default_rng(seed)
+    loadings = generator.uniform(*_LOADINGS, series)
+    level = np.append(np.full(series, _OWN**2), _FACTOR**2)  # variances; the factor comes last
+    variance = level.copy()
+    log_price = np.log(generator.uniform(10, 200, series))
+    closes = np.empty((days, series))
+    for day in range(days):
+        shocks = generator.standard_t(_FREEDOM, series + 1) * np.sqrt((_FREEDOM - 2) / _FREEDOM)  # unit variance
+        returns = np.sqrt(variance) * shocks
+        variance = level * (1 - _ALPHA - _BETA) + _ALPHA * returns**2 + _BETA * variance
+        log_price += returns[:-1] + loadings * returns[-1]
+        np.exp(log_price, out=closes[day])
+        on_day(day)
+    return np.ascontiguousarray(closes.T)
+
+
+def sample_prices(
+    series: int, days: int, seed: int, calendar: str, end: np.datetime64, on_day: Callable[[int], None] = lambda _: None
+) -> Prices:
+    """A made market on the last `days` sessions of `calendar` up to `end`; series are MADE1, MADE2, … padded to sort.
+
+    Raises `InputError` for a calendar that is unknown or does not reach back so far.
+    """
+    end = end.astype("datetime64[D]")
+    dates = sessions(calendar, end - (days * 7 // 4 + 30), end)[-days:]  # the leanest exchange trades 4 days in 7
+    if len(dates) < days:
+        raise InputError(f"--days {days}: {calendar} has {len(dates)} sessions up to {end}")
+    closes = made_market(series, days, seed, on_day)
+    ids = tuple(f"MADE{number:0{len(str(series))}}" for number in range(1, series + 1))
+    starts = starts_of(np.full(series, days, dtype=np.int64))
+    return Prices(ids, starts, np.tile(dates, series), closes.reshape(-1), (f"made market, seed {seed}",))

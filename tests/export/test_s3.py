@@ -1,0 +1,142 @@
+"""S3 at the border: objects come as copies, tables go whole, and AWS's refusals are one line."""
+
+import boto3
+import botocore.client
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from moto import mock_aws
+
+from export.data.destination import write_prices
+from export.data.prices import read_prices
+from export.data.s3 import is_s3, local_files
+from export.errors import InputError
+
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+ROWS = b"unique_id,ds,y\nA,2024-01-02,10\n"
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket 'market' with one folder of tables, in moto."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="market")
+        for key in ("day/b.csv", "day/a.csv", "day/notes.txt", "day/deeper/c.csv"):
+            client.put_object(Bucket="market", Key=key, Body=ROWS)
+        yield client
+
+
+def names(*places):
+    with local_files(places, ENDINGS) as local:
+        return [local.as_named(str(path)) for path in local.paths]
+
+
+def refusal(*places):
+    with pytest.raises(InputError) as caught:
+        names(*places)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_s3():
+    assert is_s3("s3://bucket/key")
+    assert is_s3("S3://bucket/key")
+    assert not is_s3("s3/key")
+
+
+@pytest.mark.usefixtures("bucket")
+def test_an_object_a_prefix_and_a_file_come_as_local_files(tmp_path):
+    local = tmp_path / "local.csv"
+    assert names(str(local)) == [str(local)]
+    assert names("s3://market/day/a.csv", str(local)) == ["s3://market/day/a.csv", str(local)]
+    for prefix in ("s3://market/day/", "s3://market/day"):
+        assert names(prefix) == ["s3://market/day/a.csv", "s3://market/day/b.csv"]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_each_object_is_announced_and_the_copies_go_away():
+    heard = []
+    with local_files(["s3://market/day"], ENDINGS, on_object=heard.append) as local:
+        assert [path.read_bytes() for path in local.paths] == [ROWS, ROWS]
+    assert heard == ["s3://market/day/a.csv", "s3://market/day/b.csv"]
+    assert not local.copies.exists()
+
+
+def test_a_fault_in_a_copy_is_told_of_the_object(bucket):
+    bucket.put_object(Bucket="market", Key="bad.csv", Body=b"unique_id,ds,y\nA,2024-01-02,x\n")
+    with pytest.raises(InputError) as caught, local_files(["s3://market/bad.csv"], ENDINGS) as local:
+        read_prices(local.paths, minimum=1)
+    assert str(caught.value) == "s3://market/bad.csv line 2: y is 'x', not a price"
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_table_goes_to_s3_and_comes_back(prices):
+    write_prices(prices, "s3://market/out/prices.parquet")
+    with local_files(["s3://market/out/prices.parquet"], ENDINGS) as local:
+        assert read_prices(local.paths, minimum=1).digest() == prices.digest()
+
+
+@pytest.mark.usefixtures("bucket")
+def test_nothing_under_a_prefix_is_said():
+    assert refusal("s3://market/empty/") == (
+        "s3://market/empty/: no object directly under this prefix ends in .csv, .csv.gz or .parquet"
+    )
+
+
+@pytest.mark.usefixtures("bucket")
+def test_what_is_not_there_is_said(prices):
+    assert refusal("s3://market/none.csv") == "s3://market/none.csv: can't be read (no such object)"
+    assert refusal("s3://elsewhere/day/") == "s3://elsewhere/day/: can't be listed (no such bucket)"
+    assert "is not the name of a bucket; the form is s3://bucket/key" in refusal("s3://Not a bucket/x.csv")
+    assert "is not the name of a bucket" in refusal("s3:///x.csv")
+    with pytest.raises(InputError, match="--out s3://elsewhere/p.csv: can't be written \\(no such bucket\\)"):
+        write_prices(prices, "s3://elsewhere/p.csv")
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_key_that_climbs_is_not_read():
+    assert "climbs out" in refusal("s3://market/../../x.csv")
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Any"), "no permission"),
+        (ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject"), "no permission"),
+        (ClientError({"Error": {"Code": "ExpiredToken", "Message": "x"}}, "Any"), "the AWS credentials have expired"),
+        (
+            ClientError({"Error": {"Code": "SlowDown", "Message": "Reduce\nyour rate"}}, "Any"),
+            "SlowDown Reduce your rate",
+        ),
+        (EndpointConnectionError(endpoint_url="https://s3"), 'Could not connect to the endpoint URL: "https://s3"'),
+    ],
+)
+def test_a_refusal_of_aws_is_one_line(prices, monkeypatch, error, reason):
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", refuse)
+    assert refusal("s3://market/day/a.csv") == f"s3://market/day/a.csv: can't be read ({reason})"
+    assert refusal("s3://market/day/") == f"s3://market/day/: can't be listed ({reason})"
+    with pytest.raises(InputError) as caught:
+        write_prices(prices, "s3://market/p.csv")
+    assert str(caught.value) == f"--out s3://market/p.csv: can't be written ({reason})"
+
+
+def test_no_credentials_are_said(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert refusal("s3://market/day/") == "s3://market/day/: can't be listed (Unable to locate credentials)"
+
+
+def test_a_profile_that_is_not_there_is_said(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "none-such")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    assert "The config profile (none-such) could not be found" in refusal("s3://market/day/")
