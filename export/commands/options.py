@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +40,7 @@ TableOption = Annotated[
 
 def parse_day(flag: str, text: str) -> datetime.date:
     """The calendar date that a flag names, or an `InputError`."""
-    try:
-        return datetime.date.fromisoformat(text.strip())
-    except ValueError:
-        raise InputError(f"{flag}: {text!r} is not a calendar date (YYYY-MM-DD)") from None
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):  # fromisoformat would take 20240102 and 2024-W01-2 as well
+        with contextlib.suppress(ValueError):
+            return datetime.date.fromisoformat(text)
+    raise InputError(f"{flag}: {text!r} is not a calendar date (YYYY-MM-DD)")

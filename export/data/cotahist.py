@@ -130,14 +130,14 @@ def _merge(database: duckdb.DuckDBPyConnection, files: Sequence[Path], wanted: W
 def _events(database: duckdb.DuckDBPyConnection) -> tuple[Event, ...]:
     """Sessions on which a paper's distribution number, ex-mark, ISIN or currency is not that of the session before."""
     found = database.execute("""
-        SELECT unique_id, before.ds, ds, ex_mark(especi), before.distribution, distribution,
-            before.isin, isin, trim(before.currency), trim(currency)
-        FROM (SELECT *,
-                lag({'ds': ds, 'especi': especi, 'distribution': distribution, 'isin': isin, 'currency': currency})
-                    OVER (PARTITION BY unique_id ORDER BY ds) AS before
+        SELECT unique_id, before.ds, ds, ex_mark(terms), before.paper[13:], paper[13:], before.paper[:12], paper[:12],
+            trim(before.terms[14:]), trim(terms[14:])
+        FROM (
+            SELECT *, lag({'ds': ds, 'terms': terms, 'paper': paper})
+                OVER (PARTITION BY unique_id ORDER BY ds) AS before
             FROM quotes)
-        WHERE distribution <> before.distribution OR isin <> before.isin OR currency <> before.currency OR
-            (especi <> before.especi AND ex_mark(especi) <> '' AND ex_mark(especi) <> ex_mark(before.especi))
+        WHERE paper <> before.paper OR (terms <> before.terms AND (terms[14:] <> before.terms[14:]
+            OR (ex_mark(terms) <> '' AND ex_mark(terms) <> ex_mark(before.terms))))
         ORDER BY unique_id, ds""").fetchall()
     return tuple(Event(unique_id, before, ds, _reason(*signs)) for unique_id, before, ds, *signs in found)
 

@@ -21,6 +21,7 @@ FIELDS = {
     "PREABE": (57, 69),
     "PREMAX": (70, 82),
     "PREMIN": (83, 95),
+    "PREMED": (96, 108),
     "PREULT": (109, 121),
     "QUATOT": (153, 170),
     "VOLTOT": (171, 188),
@@ -29,15 +30,17 @@ FIELDS = {
     "DISMES": (243, 245),
 }
 # TOTNEG (148-152) is not among them: five digits are too few for the trades of a busy day, and nothing reads it.
-_NUMBERS = ("DATE", "PREABE", "PREMAX", "PREMIN", "PREULT", "QUATOT", "VOLTOT", "FATCOT", "DISMES")
+_NUMBERS = ("DATE", "PREABE", "PREMAX", "PREMIN", "PREMED", "PREULT", "QUATOT", "VOLTOT", "FATCOT", "DISMES")
+_DIGITS = ((3, 10), (57, 121), (153, 188), (211, 217), (243, 245))  # where they stand, neighbours as one
 EARLIEST = "1986-01-01"  # B3's first file
 
 PREPARE = """
     CREATE TABLE quotes (
         file INTEGER, unique_id VARCHAR, ds DATE, y DOUBLE, volume BIGINT,
-        especi VARCHAR, distribution VARCHAR, isin VARCHAR, currency VARCHAR,
+        terms VARCHAR, -- ESPECI, PRAZOT, MODREF
+        paper VARCHAR, -- CODISI, DISMES
         rest VARCHAR); -- a line that is not a sound quote, the header and the trailer among them
-    CREATE MACRO ex_mark(especi) AS regexp_extract(especi, '^.{4}(E[A-Z]*)', 1); -- of "ON  EDJ NM"
+    CREATE MACRO ex_mark(terms) AS regexp_extract(terms, '^.{4}(E[A-Z]*)', 1); -- of "ON  EDJ NM"
     CREATE MACRO fault_of(field, value, reason) AS {'field': field, 'value': value, 'reason': reason};
 """
 DROP_REST = (
@@ -56,8 +59,7 @@ def scan_file(path: Path, number: int, markets: Sequence[str], bdi_codes: Sequen
     return f"""
         INSERT INTO quotes
         SELECT {number}, trim({_cell("CODNEG")}), {_DAY}, {_PRICE}, TRY_CAST({_cell("QUATOT")} AS BIGINT),
-            {_cell("ESPECI")}, {_cell("DISMES")}, {_cell("CODISI")},
-            {_cell("MODREF")}, CASE WHEN {_SOUND} THEN NULL ELSE coalesce(line, '') END
+            {_slice(40, 56)}, {_slice(231, 245)}, CASE WHEN {_SOUND} THEN NULL ELSE coalesce(line, '') END
         FROM {_lines(path)}
         WHERE line IS NULL OR strlen(line) <> {RECORD} OR NOT starts_with(line, '01') OR
             {_wanted(markets, bdi_codes)}"""
@@ -119,7 +121,11 @@ def _wanted(markets: Sequence[str], bdi_codes: Sequence[str]) -> str:
 
 
 def _cell(name: str) -> str:
-    return f"substring(line, {FIELDS[name][0]}, {_width(name)})"  # a slice, line[13:24], takes twice as long
+    return _slice(*FIELDS[name])
+
+
+def _slice(first: int, last: int) -> str:
+    return f"substring(line, {first}, {last - first + 1})"  # line[first:last] takes twice as long
 
 
 def _width(name: str) -> int:
@@ -139,9 +145,8 @@ _DAY = f"CAST(try_strptime({_cell('DATE')}, '%Y%m%d') AS DATE)"
 # exact whole numbers: the price is rounded once
 _PRICE = f"TRY_CAST({_cell('PREULT')} AS BIGINT) / (100e0 * TRY_CAST({_cell('FATCOT')} AS BIGINT))"
 _IN_RANGE = f"{_DAY} BETWEEN DATE '{EARLIEST}' AND current_date + 1"
-_SOUND = (
+_SOUND = (  # what all the cases of `first_fault` together refuse, in as few looks as can be
     f"length(line) = {RECORD} AND starts_with(line, '01') "
-    f"AND regexp_full_match({' || '.join(map(_cell, _NUMBERS))}, '[0-9]+') "
-    f"AND coalesce({_IN_RANGE}, false) AND {_cell('CODNEG')} NOT LIKE ' %' "
-    f"AND NOT {_is_zero('FATCOT')} AND NOT {_is_zero('PREULT')}"
+    f"AND regexp_full_match({' || '.join(_slice(*digits) for digits in _DIGITS)}, '[0-9]+') "
+    f"AND coalesce({_IN_RANGE} AND {_PRICE} BETWEEN 1e-9 AND 1e12, false) AND {_cell('CODNEG')} NOT LIKE ' %'"
 )

@@ -26,6 +26,10 @@ _REASONS = {
 }
 
 
+class NoSuchObject(InputError):
+    """There is nothing at this address of S3."""
+
+
 @dataclasses.dataclass(frozen=True)
 class LocalFiles:
     """Local paths of everything that was named, copies of S3 objects among them."""
@@ -133,6 +137,8 @@ def _explained(what: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
-        raise InputError(f"{what} ({_REASONS.get(code) or ' '.join(f'{code} {message}'.split())})") from None
+        reason = _REASONS.get(code) or " ".join(f"{code} {message}".split())
+        refusal = NoSuchObject if reason == _REASONS["NoSuchKey"] else InputError
+        raise refusal(f"{what} ({reason})") from None
     except BotoCoreError as error:  # no credentials, no endpoint, a profile that is not there
         raise InputError(f"{what} ({' '.join(str(error).split())})") from None

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from export.data.prices import Prices, read_prices
 from export.demo_data import demo_prices
-from tests.bench import graph, package, proof, serving, training
+from tests.bench import graph, market, package, proof, serving, training
 
 MODELS = Path(__file__).parent.parent.parent / "models"
 
@@ -40,6 +40,7 @@ def main() -> None:
             graph.rows(MODELS),
             serving.rows(MODELS, Path(scratch)),
             training.rows(prices),
+            market.rows(Path(scratch)),
             package.rows(Path(scratch)),
         ):
             for row in rows:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
+import boto3
 import numpy as np
 import pytest
 import torch
+from moto import mock_aws
 
+from export import cli
 from export.bundle import export_bundle
 from export.config import Config
 from export.data.prices import Prices, make_prices
 from export.data.sample import made_market
 from export.network import Network
+from tests.export.yahoo_stand_in import Yahoo
 
 SMALL = Config(hidden_size=6, epochs=2, batch_size=64, patience=9)
 
@@ -39,3 +45,46 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     export_bundle(stirred(SMALL), {}, folder, model_version="small-1")
     return folder
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """An empty bucket named 'market', in moto; its client."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="market")
+        yield client
+
+
+@pytest.fixture
+def yahoo(monkeypatch):
+    fake = Yahoo()
+    fake.closes = {"AAA": 20 + np.arange(600) / 100, "BBB": 5 + np.arange(600) / 1000}
+    monkeypatch.setattr("export.data.yahoo.download", fake.download)
+    return fake
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses that would have been made, in seconds."""
+    made = []
+    monkeypatch.setattr("export.data.yahoo.sleep", made.append)
+    return made
+
+
+@pytest.fixture
+def efemera(monkeypatch, capsys):
+    """Run `efemera data yahoo` as a user does; exit code, stdout, stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["efemera", "data", "yahoo", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run

@@ -6,9 +6,7 @@ import os
 import subprocess
 import sys
 
-import boto3
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from export.cli import app
@@ -118,29 +116,23 @@ def test_a_killed_run_leaves_no_table(tmp_path, file):
     assert not out.exists()
 
 
-def test_from_s3_to_s3(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="market")
-        client.put_object(Bucket="market", Key="b3/COTAHIST_D1.TXT", Body=content(BOTH))
-        client.put_object(Bucket="market", Key="bad/a.TXT", Body=content([record(factor=0)]))
-        found = CliRunner().invoke(app, ["data", "b3", "s3://market/b3/", "--out", "s3://market/out.csv", "--json"])
-        assert found.exit_code == 0, found.output
-        assert json.loads(found.stdout)["sources"] == ["s3://market/b3/COTAHIST_D1.TXT"]
-        table = client.get_object(Bucket="market", Key="out.csv")["Body"].read().decode()
-        assert table.splitlines()[0] == "unique_id,ds,y"
-        assert len(table.splitlines()) == 4
-        for place, message in (
-            ("s3://market/none/", "no object directly under this prefix ends in .txt, .zip or .gz"),
-            ("s3://market/bad/", "s3://market/bad/a.TXT line 2: FATCOT is '0000000'"),
-        ):
-            refused = CliRunner().invoke(app, ["data", "b3", place, "--out", "s3://market/other.csv"])
-            assert isinstance(refused.exception, InputError)
-            assert message in str(refused.exception)
-        assert "other.csv" not in [item["Key"] for item in client.list_objects_v2(Bucket="market")["Contents"]]
+def test_from_s3_to_s3(bucket):
+    bucket.put_object(Bucket="market", Key="b3/COTAHIST_D1.TXT", Body=content(BOTH))
+    bucket.put_object(Bucket="market", Key="bad/a.TXT", Body=content([record(factor=0)]))
+    found = CliRunner().invoke(app, ["data", "b3", "s3://market/b3/", "--out", "s3://market/out.csv", "--json"])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["sources"] == ["s3://market/b3/COTAHIST_D1.TXT"]
+    table = bucket.get_object(Bucket="market", Key="out.csv")["Body"].read().decode()
+    assert table.splitlines()[0] == "unique_id,ds,y"
+    assert len(table.splitlines()) == 4
+    for place, message in (
+        ("s3://market/none/", "no object directly under this prefix ends in .txt, .zip or .gz"),
+        ("s3://market/bad/", "s3://market/bad/a.TXT line 2: FATCOT is '0000000'"),
+    ):
+        refused = CliRunner().invoke(app, ["data", "b3", place, "--out", "s3://market/other.csv"])
+        assert isinstance(refused.exception, InputError)
+        assert message in str(refused.exception)
+    assert "other.csv" not in [item["Key"] for item in bucket.list_objects_v2(Bucket="market")["Contents"]]
 
 
 def test_a_sample_is_a_table_of_the_size_asked_for(tmp_path):

@@ -1,10 +1,8 @@
 """S3 at the border: objects come as copies, tables go whole, and AWS's refusals are one line."""
 
-import boto3
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from moto import mock_aws
 
 from export.data.destination import write_prices
 from export.data.prices import read_prices
@@ -16,17 +14,11 @@ ROWS = b"unique_id,ds,y\nA,2024-01-02,10\n"
 
 
 @pytest.fixture
-def bucket(monkeypatch):
-    """A bucket 'market' with one folder of tables, in moto."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="market")
-        for key in ("day/b.csv", "day/a.csv", "day/notes.txt", "day/deeper/c.csv"):
-            client.put_object(Bucket="market", Key=key, Body=ROWS)
-        yield client
+def market(bucket):
+    """The bucket with one folder of tables."""
+    for key in ("day/b.csv", "day/a.csv", "day/notes.txt", "day/deeper/c.csv"):
+        bucket.put_object(Bucket="market", Key=key, Body=ROWS)
+    return bucket
 
 
 def names(*places):
@@ -47,7 +39,7 @@ def test_what_is_s3():
     assert not is_s3("s3/key")
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("market")
 def test_an_object_a_prefix_and_a_file_come_as_local_files(tmp_path):
     local = tmp_path / "local.csv"
     assert names(str(local)) == [str(local)]
@@ -56,7 +48,7 @@ def test_an_object_a_prefix_and_a_file_come_as_local_files(tmp_path):
         assert names(prefix) == ["s3://market/day/a.csv", "s3://market/day/b.csv"]
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("market")
 def test_each_object_is_announced_and_the_copies_go_away():
     heard = []
     with local_files(["s3://market/day"], ENDINGS, on_object=heard.append) as local:
@@ -65,28 +57,28 @@ def test_each_object_is_announced_and_the_copies_go_away():
     assert not local.copies.exists()
 
 
-def test_a_fault_in_a_copy_is_told_of_the_object(bucket):
-    bucket.put_object(Bucket="market", Key="bad.csv", Body=b"unique_id,ds,y\nA,2024-01-02,x\n")
+def test_a_fault_in_a_copy_is_told_of_the_object(market):
+    market.put_object(Bucket="market", Key="bad.csv", Body=b"unique_id,ds,y\nA,2024-01-02,x\n")
     with pytest.raises(InputError) as caught, local_files(["s3://market/bad.csv"], ENDINGS) as local:
         read_prices(local.paths, minimum=1)
     assert str(caught.value) == "s3://market/bad.csv line 2: y is 'x', not a price"
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("market")
 def test_a_table_goes_to_s3_and_comes_back(prices):
     write_prices(prices, "s3://market/out/prices.parquet")
     with local_files(["s3://market/out/prices.parquet"], ENDINGS) as local:
         assert read_prices(local.paths, minimum=1).digest() == prices.digest()
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("market")
 def test_nothing_under_a_prefix_is_said():
     assert refusal("s3://market/empty/") == (
         "s3://market/empty/: no object directly under this prefix ends in .csv, .csv.gz or .parquet"
     )
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("market")
 def test_what_is_not_there_is_said(prices):
     assert refusal("s3://market/none.csv") == "s3://market/none.csv: can't be read (no such object)"
     assert refusal("s3://elsewhere/day/") == "s3://elsewhere/day/: can't be listed (no such bucket)"
@@ -96,12 +88,12 @@ def test_what_is_not_there_is_said(prices):
         write_prices(prices, "s3://elsewhere/p.csv")
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("market")
 def test_a_key_that_climbs_is_not_read():
     assert "climbs out" in refusal("s3://market/../../x.csv")
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("market")
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
