@@ -11,32 +11,31 @@ from export.data.calendars import sessions
 from export.data.price_table import Prices, starts_of
 from export.errors import InputError
 
-# GARCH(1,1): volatility returns to its level with persistence 0.90, faster than EWMA's, which never does.
-_ALPHA, _BETA = 0.15, 0.75
+# GARCH(1,1): volatility returns to its level, 1.6% a day, faster (persistence 0.90) than EWMA's, which never does:
+# something for a network to learn.
+_ALPHA, _BETA, _LEVEL = 0.15, 0.75, 0.016**2
 _FREEDOM = 5  # of Student's t
-_FACTOR, _OWN = 0.009, 0.013  # daily volatility of the factor, and of a series beside it: about 1.6% together
-_LOADINGS = (0.5, 1.5)
+_SHARED = (0.1, 0.5)  # from which to which part of its variance a series has from the common factor
 
 
 def made_market(
     series: int, days: int, seed: int, on_day: Callable[[int], None] = lambda _: None
 ) -> NDArray[np.float64]:
-    """Seeded closes (series, days): log returns are loading × factor + own part, both GARCH(1,1) with t shocks.
+    """Seeded closes (series, days): log returns are GARCH(1,1), their shocks a common factor's and their own.
 
     Volatility: Bollerslev, "A conditionally heteroskedastic time series model for speculative prices" (1987). No
     return can be foreseen, only its spread. `on_day` hears the number of each day made.
     """
     generator = np.random.default_rng(seed)
-    loadings = generator.uniform(*_LOADINGS, series)
-    level = np.append(np.full(series, _OWN**2), _FACTOR**2)  # variances; the factor comes last
-    variance = level.copy()
+    shared = generator.uniform(*_SHARED, series)
     log_price = np.log(generator.uniform(10, 200, series))
+    variance = np.full(series, _LEVEL)
     closes = np.empty((days, series))
     for day in range(days):
         shocks = generator.standard_t(_FREEDOM, series + 1) * np.sqrt((_FREEDOM - 2) / _FREEDOM)  # unit variance
-        returns = np.sqrt(variance) * shocks
-        variance = level * (1 - _ALPHA - _BETA) + _ALPHA * returns**2 + _BETA * variance
-        log_price += returns[:-1] + loadings * returns[-1]
+        returns = np.sqrt(variance) * (np.sqrt(shared) * shocks[0] + np.sqrt(1 - shared) * shocks[1:])
+        variance = _LEVEL * (1 - _ALPHA - _BETA) + _ALPHA * returns**2 + _BETA * variance
+        log_price += returns
         np.exp(log_price, out=closes[day])
         on_day(day)
     return np.ascontiguousarray(closes.T)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,13 @@ import torch
 from torch import nn
 
 from export.data.sample import made_market
+from tests.export.cotahist_records import content, record
 
 ROOT = Path(__file__).parent.parent.parent
 READMES = ("README.md", "README.pt-BR.md")
-# What other runs cover: each target is run by .ci/run, a fresh clone or the docker tests; deploying needs an account.
+# What other runs cover: each target is run by .ci/run, a fresh clone or the docker tests; deploying needs an account, and Yahoo a network.
 ELSEWHERE = re.compile(
-    r"make (demo|test|build)$|sam (local invoke ApiFunction -e tests/events/predict\.json|deploy --guided)$"
+    r"make (demo|test|build)$|efemera data yahoo .*|sam (local invoke ApiFunction -e tests/events/predict\.json|deploy --guided)$"
 )
 CURL = """#!{python}
 import sys, urllib.request
@@ -44,6 +46,10 @@ def place(tmp_path):
     (tmp_path / "models").symlink_to(ROOT / "models")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "activate").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
+    quotes = content([record("PETR4", 3618), record("VALE3", 6063)])
+    with zipfile.ZipFile(tmp_path / "COTAHIST_A2024.ZIP", "w") as archive:
+        archive.writestr("COTAHIST_A2024.TXT", quotes)
+    (tmp_path / "actions.csv").write_text("unique_id,ds,kind,value\nPETR4,2024-12-27,dividend,0.6\n")
     days = np.arange("2021-01-01", "2021-09-01", dtype="datetime64[D]")
     with (tmp_path / "prices.csv").open("w", newline="") as file:
         writer = csv.writer(file)
