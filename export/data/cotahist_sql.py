@@ -61,7 +61,7 @@ def scan_file(path: Path, number: int, markets: Sequence[str], bdi_codes: Sequen
         SELECT {number}, trim({_cell("CODNEG")}), {_DAY}, {_PRICE}, TRY_CAST({_cell("QUATOT")} AS BIGINT),
             {_slice(40, 56)}, {_slice(231, 245)}, CASE WHEN {_SOUND} THEN NULL ELSE coalesce(line, '') END
         FROM {_lines(path)}
-        WHERE line IS NULL OR strlen(line) <> {RECORD} OR NOT starts_with(line, '01') OR
+        WHERE line IS NULL OR strlen(line) <> {RECORD} OR line < '01' OR line >= '02' OR
             {_wanted(markets, bdi_codes)}"""
 
 
@@ -147,6 +147,6 @@ _PRICE = f"TRY_CAST({_cell('PREULT')} AS BIGINT) / (100e0 * TRY_CAST({_cell('FAT
 _IN_RANGE = f"{_DAY} BETWEEN DATE '{EARLIEST}' AND current_date + 1"
 _SOUND = (  # what all the cases of `first_fault` together refuse, in as few looks as can be
     f"length(line) = {RECORD} AND starts_with(line, '01') "
-    f"AND regexp_full_match({' || '.join(_slice(*digits) for digits in _DIGITS)}, '[0-9]+') "
+    f"AND regexp_full_match(concat({', '.join(_slice(*digits) for digits in _DIGITS)}), '[0-9]+') "
     f"AND coalesce({_IN_RANGE} AND {_PRICE} BETWEEN 1e-9 AND 1e12, false) AND {_cell('CODNEG')} NOT LIKE ' %'"
 )
