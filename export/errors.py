@@ -2,7 +2,7 @@
 
 EfemeraError
 ├── InputError    2   a file, flag or value of the user's is wrong
-└── GateRefused   3   a gate did its work: parity, self-check
+└── GateRefused   3   a gate did its work: parity, self-check, audit
 """
 
 
@@ -19,6 +19,6 @@ class InputError(EfemeraError):
 
 
 class GateRefused(EfemeraError):
-    """A proof failed; nothing was written."""
+    """A proof or a check failed; of what it would have let through, nothing was written."""
 
     exit_code = 3

@@ -10,6 +10,6 @@ SCHEMAS = Path(__file__).parent.parent / "models" / "schemas"  # found from an e
 
 
 def read_schema(kind: str) -> dict[str, Any]:
-    """The schema of one artefact: manifest, golden or parity."""
+    """The schema of one artefact: manifest, golden, parity or sessions."""
     schema: dict[str, Any] = json.loads((SCHEMAS / f"{kind}.schema.json").read_text(encoding="utf-8"))
     return schema

@@ -24,7 +24,6 @@ MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}  # AWS's name → the name i
 
 # What `lambda_fn.forecaster` reads: the first ones must be there. model_lstm.pth stays: only PyTorch reads it.
 MODEL_FILES = ("manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json")
-OPTIONAL_MODEL_FILES = ("evaluation.json", "sessions.json")
 
 # What the handler never loads: seen by listing sys.modules and the mapped libraries after every kind of request, in
 # Lambda's image; tests/infra/test_build.py runs the pruned package there. A pattern that finds nothing is an error:
@@ -57,8 +56,7 @@ def main() -> None:
     unpruned = _size(out)
     _prune(out)
     _copy(sorted((ROOT / "lambda_fn").glob("*.py")), out / "lambda_fn")
-    names = [*MODEL_FILES, *(name for name in OPTIONAL_MODEL_FILES if (arguments.models / name).exists())]
-    _copy([arguments.models / name for name in names], out / "models")
+    _copy([*(arguments.models / name for name in MODEL_FILES), *_optional_files(arguments.models)], out / "models")
     compiled = _compile(out, arguments.lambda_python)
     _level(out)
     size, zipped = _size(out), _zipped(out)
@@ -128,6 +126,13 @@ def _prune(out: Path) -> None:
             _stop(3, f"nothing matches {pattern!r} any more: look at what PRUNED in {Path(__file__).name} should be")
         for path in found:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _optional_files(models: Path) -> list[Path]:
+    """What a set may come without: its evaluation, and the trading days, which are the same for every model."""
+    own = models / "sessions.json"
+    sessions = own if own.exists() else ROOT / "models" / "sessions.json"
+    return [file for file in (models / "evaluation.json", sessions) if file.exists()]
 
 
 def _copy(files: list[Path], folder: Path) -> None:

@@ -26,6 +26,7 @@ class PriceColumns:
     y: int
     yahoo_prices: tuple[int, ...] = ()  # all of them null: a holiday's row; empty in other layouts
     has_choice: bool = False  # a layout in which Close or Adj Close can be chosen
+    volume: int | None = None  # in any layout; two columns of that name are none
 
 
 def check_choice(column: str | None) -> str | None:
@@ -65,6 +66,7 @@ def recognise_columns(header: Sequence[str], source: str, column: str | None) ->
         y=names.index(wanted[2]),
         yahoo_prices=tuple(i for i, name in enumerate(names) if is_yahoo and name in _YAHOO_PRICES),
         has_choice=wanted[2] != "y",
+        volume=names.index("volume") if names.count("volume") == 1 else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -16,23 +17,39 @@ _RETURN = 0.40  # simple return beyond which a jump is looked at
 _TOLERANCE = 0.03
 
 
-def suspected_splits(
-    ids: Sequence[str], starts: NDArray[np.int64], ds: NDArray[np.datetime64], y: NDArray[np.float64]
-) -> list[str]:
-    """One warning for each close that is near a simple multiple or fraction of the close before it.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Jumps:
+    """Closes that are near a simple multiple or fraction of the close before them."""
 
-    `ids` (series,), `starts` (series + 1,), `ds` and `y` (rows,), ordered as in `Prices`.
-    """
+    rows: NDArray[np.int64]  # (jumps,) the row of the close after the jump, ascending
+    ratios: NDArray[np.float64]  # (jumps,) that close to the one before it
+    near: list[Fraction]  # (jumps,) the simple ratio
+
+
+def split_like_jumps(starts: NDArray[np.int64], y: NDArray[np.float64]) -> Jumps:
+    """The jumps in `y` (rows,) that look like splits; `starts` (series + 1,) as in `Prices`, no series empty."""
     ratio = y[1:] / y[:-1]  # (rows - 1,)
     jumped = np.abs(ratio - 1) > _RETURN
     jumped[starts[1:-1] - 1] = False  # from one series to the next
-    warnings = []
-    for row in np.flatnonzero(jumped):
-        near = min(_RATIOS, key=lambda simple: abs(ratio[row] / float(simple) - 1))
-        if abs(ratio[row] / float(near) - 1) <= _TOLERANCE:
-            name = ids[int(np.searchsorted(starts, row, side="right")) - 1]
-            warnings.append(
-                f"warning: {name} on {ds[row + 1]}: the close went from {y[row]:g} to {y[row + 1]:g}, "
-                f"a ratio of {ratio[row]:.4g}, close to {near}; it may be a split left unadjusted"
-            )
-    return warnings
+    rows = np.flatnonzero(jumped)
+    distance = np.abs(ratio[rows, None] / np.array(_RATIOS, dtype=np.float64) - 1)  # (jumps, simple ratios)
+    nearest = distance.argmin(axis=1)
+    alike = distance.min(axis=1) <= _TOLERANCE
+    rows = rows[alike]
+    return Jumps(rows + 1, ratio[rows], [_RATIOS[position] for position in nearest[alike]])
+
+
+def suspected_splits(
+    ids: Sequence[str], starts: NDArray[np.int64], ds: NDArray[np.datetime64], y: NDArray[np.float64]
+) -> list[str]:
+    """One warning for each jump in `y` that looks like a split.
+
+    `ids` (series,), `starts` (series + 1,), `ds` and `y` (rows,), ordered as in `Prices`.
+    """
+    jumps = split_like_jumps(starts, y)
+    owners = np.searchsorted(starts, jumps.rows, side="right") - 1
+    return [
+        f"warning: {ids[owner]} on {ds[row]}: the close went from {y[row - 1]:g} to {y[row]:g}, "
+        f"a ratio of {ratio:.4g}, close to {near}; it may be a split left unadjusted"
+        for owner, row, ratio, near in zip(owners, jumps.rows, jumps.ratios, jumps.near, strict=True)
+    ]

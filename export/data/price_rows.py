@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from export.data.price_columns import PriceColumns, recognise_columns
+from export.data.price_columns import ADJUSTED, PriceColumns, recognise_columns
 from export.data.price_files import PriceFile
 from export.data.price_sql import PREPARE, SETTINGS, insert_csv, insert_parquet, parquet_table
 from export.errors import InputError
@@ -28,7 +28,8 @@ class Fault:
 class PriceRows:
     """The rows of every file added, valid or not, in memory until the `with` block ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_volume: bool = False) -> None:
+        self._with_volume = with_volume
         self.files: list[tuple[PriceFile, PriceColumns]] = []
         self._database = duckdb.connect(":memory:", config=SETTINGS)
         self._database.execute(PREPARE)
@@ -48,10 +49,10 @@ class PriceRows:
         try:
             if file.ending == ".parquet":
                 described = self._query(f"DESCRIBE SELECT * FROM {parquet_table(file)}")
-                columns = recognise_columns([name for name, *_ in described], str(file), column)
+                columns = self._recognise([name for name, *_ in described], file, column)
                 insert = insert_parquet(number, file, columns, types=[kind for _, kind, *_ in described])
             else:
-                columns = recognise_columns(_split_header(file.header), str(file), column)
+                columns = self._recognise(_split_header(file.header), file, column)
                 insert = insert_csv(number, file, columns)
             [(count,)] = self._query(insert)
         except duckdb.Error:
@@ -87,11 +88,44 @@ class PriceRows:
         self,
     ) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.datetime64], NDArray[np.float64]]:
         """The valid closes: ids and row counts (series,), ds and y (rows,), ordered by unique_id and ds."""
+        return self.closes_and_volumes()[:4]
+
+    def closes_and_volumes(
+        self,
+    ) -> tuple[
+        tuple[str, ...], NDArray[np.int64], NDArray[np.datetime64], NDArray[np.float64], NDArray[np.float64] | None
+    ]:
+        """The valid rows: ids and row counts (series,), ds, y and volume (rows,), ordered also by file and row.
+
+        A volume that is not known is NaN; None: no file has any, or the rows were not read `with_volume`.
+        """
         series = self._query("SELECT unique_id, count(y) FROM closes GROUP BY unique_id ORDER BY unique_id")
-        table = self._run("SELECT ds, y FROM closes WHERE y IS NOT NULL ORDER BY unique_id, ds").fetchnumpy()
+        known = any(columns.volume is not None for _, columns in self.files)
+        table = self._run(f"""
+            SELECT ds, y{", volume" if known else ""} FROM closes
+            WHERE y IS NOT NULL ORDER BY unique_id, ds, file, row""").fetchnumpy()
         ids = tuple(unique_id for unique_id, _ in series)
         rows = np.array([count for _, count in series], dtype=np.int64)
-        return ids, rows, table["ds"].astype("datetime64[D]"), table["y"]
+        volume = np.ma.filled(table["volume"], np.nan) if known else None
+        return ids, rows, table["ds"].astype("datetime64[D]"), table["y"], volume
+
+    def null_days(self) -> dict[str, NDArray[np.datetime64]]:
+        """The days of the null rows of each series that has any: (null rows,) datetime64[D], ascending."""
+        found = self._query("""
+            SELECT unique_id, list(DISTINCT ds ORDER BY ds) FROM closes
+            WHERE y IS NULL AND fault IS NULL GROUP BY unique_id""")
+        return {unique_id: np.array(days, dtype="datetime64[D]") for unique_id, days in found}
+
+    def notes(self) -> list[str]:
+        """Which of Yahoo's closes were read, and how many holidays were not."""
+        notes = []
+        for file, columns in self.files:
+            if columns.has_choice:
+                read = columns.header[columns.y].strip()
+                adjusted = any(name.strip().casefold() == ADJUSTED.casefold() for name in columns.header)
+                without = "" if adjusted else f"; there is no {ADJUSTED!r}, so splits may show as jumps"
+                notes.append(f"{file}: the price is column {read!r}{without}")
+        return notes + [f"{file}: null rows of holidays, dropped: {count}" for file, count in self.holidays()]
 
     def first_files(self) -> dict[str, PriceFile]:
         """The first file in which each series stands."""
@@ -109,6 +143,10 @@ class PriceRows:
         )
         return [[(self.files[number][0].place(row), y) for number, row, y in rows] for (rows,) in found]
 
+    def _recognise(self, header: list[str], file: PriceFile, column: str | None) -> PriceColumns:
+        columns = recognise_columns(header, str(file), column)
+        return columns if self._with_volume else dataclasses.replace(columns, volume=None)
+
     def _query(self, sql: str, parameters: dict[str, Any] | None = None) -> list[Any]:
         return self._run(sql, parameters).fetchall()
 
@@ -123,7 +161,7 @@ class PriceRows:
         place, width = file.place(row), len(columns.header)
         if field == "width":
             return f"{place}: {value} field{'s' * (value != '1')} where the header has {width}"
-        position = {"unique_id": columns.unique_id, "ds": columns.ds, "y": columns.y}[field]
+        position = {"unique_id": columns.unique_id, "ds": columns.ds, "y": columns.y, "volume": columns.volume}[field]
         name = "unique_id" if position is None else columns.header[position].strip()
         if not value:
             return f"{place}: {name} is empty"

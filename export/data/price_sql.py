@@ -21,7 +21,8 @@ PREPARE = r"""
     SET TimeZone = 'UTC';
     CREATE TABLE closes ( -- y and fault both NULL: a holiday of Yahoo's
         file INTEGER, row BIGINT, unique_id VARCHAR, ds DATE, y DOUBLE,
-        fault STRUCT(field VARCHAR, value VARCHAR, reason VARCHAR));
+        fault STRUCT(field VARCHAR, value VARCHAR, reason VARCHAR),
+        volume DOUBLE); -- NULL: unknown, or not asked for
     CREATE MACRO bare(cell) AS -- looking first makes a file of 5 million rows read in half the time
         CASE WHEN contains(cell, ' ') OR contains(cell, e'\t') THEN trim(cell, e' \t') ELSE cell END;
     CREATE MACRO unquoted(cell) AS
@@ -57,10 +58,11 @@ _INSERT = f"""
         WHEN NOT isfinite(y) THEN fault_of('y', raw_y, 'not a finite price')
         WHEN y NOT BETWEEN {LOWEST_PRICE} AND {HIGHEST_PRICE}
             THEN fault_of('y', raw_y, 'not a price between {LOWEST_PRICE} and {HIGHEST_PRICE}')
-        END
+        WHEN {{bad_volume}} THEN fault_of('volume', raw_volume, 'not a volume')
+        END, volume
     FROM (
         SELECT *, coalesce(bare(CAST(raw_id AS VARCHAR)), '') AS unique_id,
-            {{day}} AS ds, CASE WHEN NOT holiday THEN {{price}} END AS y
+            {{day}} AS ds, CASE WHEN NOT holiday THEN {{price}} END AS y, {{volume}} AS volume
         FROM ({{rows}}))"""
 # DuckDB's reader gives lines and SQL splits them: the reader's own split forgets the numbers of blank and
 # ragged lines and stops at the first fault. The separator is one that no text holds.
@@ -72,6 +74,9 @@ _CSV_ROWS = r"""
                 escape = '', header = false, auto_detect = false, strict_mode = false,
                 compression = '{compression}'))
         WHERE row > 1 AND bare(line) <> '')"""
+
+# An empty or null volume is unknown, as is one that nobody asked for: `columns.volume` is None then.
+_BAD_VOLUME = "(volume IS NULL OR volume < 0 OR NOT isfinite(volume)) AND NOT is_null(raw_volume)"
 
 _INTEGER = r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)"
 _ID_TYPES = rf"VARCHAR|{_INTEGER}"
@@ -92,7 +97,7 @@ def insert_csv(number: int, file: PriceFile, columns: PriceColumns) -> str:
         compression="gzip" if file.ending == ".csv.gz" else "none",
     )
     day, price = "day_of_text(raw_ds)", "price_of_text(raw_y)"
-    return _INSERT.format(number=number, width=len(columns.header), day=day, price=price, rows=rows)
+    return _insert(number, columns, day=day, price=price, volume="price_of_text(raw_volume)", rows=rows)
 
 
 def insert_parquet(number: int, file: PriceFile, columns: PriceColumns, types: Sequence[str]) -> str:
@@ -104,6 +109,7 @@ def insert_parquet(number: int, file: PriceFile, columns: PriceColumns, types: S
         (columns.unique_id, _ID_TYPES, "text"),
         (columns.ds, "|".join(_DAY_BY_TYPE), "dates"),
         (columns.y, _PRICE_TYPES, "numbers"),
+        (columns.volume, _PRICE_TYPES, "numbers"),
     ):
         if position is not None and not re.fullmatch(allowed, types[position]):
             name = columns.header[position]
@@ -113,7 +119,8 @@ def insert_parquet(number: int, file: PriceFile, columns: PriceColumns, types: S
     cells = _cells(file, columns, [quote(name, '"') for name in columns.header], width=str(width))
     rows = f"SELECT row_number() OVER () AS row, {cells} FROM {parquet_table(file)}"
     day = next(day for kind, day in _DAY_BY_TYPE.items() if re.fullmatch(kind, types[columns.ds]))
-    return _INSERT.format(number=number, width=width, day=day, price="CAST(raw_y AS DOUBLE)", rows=rows)
+    price, volume = "CAST(raw_y AS DOUBLE)", "CAST(raw_volume AS DOUBLE)"
+    return _insert(number, columns, day=day, price=price, volume=volume, rows=rows)
 
 
 def parquet_table(file: PriceFile) -> str:
@@ -121,13 +128,27 @@ def parquet_table(file: PriceFile) -> str:
     return f"read_parquet({_path(file)}, hive_partitioning = false)"
 
 
+def _insert(number: int, columns: PriceColumns, *, day: str, price: str, volume: str, rows: str) -> str:
+    known = columns.volume is not None
+    return _INSERT.format(
+        number=number,
+        width=len(columns.header),
+        day=day,
+        price=price,
+        volume=volume if known else "NULL",
+        bad_volume=_BAD_VOLUME if known else "false",
+        rows=rows,
+    )
+
+
 def _cells(file: PriceFile, columns: PriceColumns, cells: Sequence[str], width: str) -> str:
     """The select list of what `_INSERT` reads, from the expression of each cell."""
     name = quote(file.series_name, "'") if columns.unique_id is None else cells[columns.unique_id]
+    volume = "NULL" if columns.volume is None else cells[columns.volume]
     nulls = [f"is_null({cells[position]})" for position in columns.yahoo_prices]
     return (
         f"{width} AS width, {name} AS raw_id, {cells[columns.ds]} AS raw_ds, {cells[columns.y]} AS raw_y, "
-        f"{' AND '.join(nulls) or 'false'} AS holiday"
+        f"{volume} AS raw_volume, {' AND '.join(nulls) or 'false'} AS holiday"
     )
 
 

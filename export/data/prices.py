@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export.data.price_columns import ADJUSTED, check_choice
+from export.data.price_columns import check_choice
 from export.data.price_files import find_price_files
 from export.data.price_jumps import suspected_splits
 from export.data.price_rows import Fault, PriceRows
@@ -42,7 +42,7 @@ def read_prices(paths: Sequence[Path], *, minimum: int, skip_bad: bool = False, 
         found, merged = _merge_equal(_without(found, conflicts))
         short = _settle(_short_series(found, rows, minimum), skip_bad)
         found = _without(found, short)
-        notes = _reading_notes(rows)
+        notes = rows.notes()
     skipped += conflicts + short
     if not found.ids:
         raise InputError(f"every series was skipped; the first: {skipped[0].message}")
@@ -61,18 +61,6 @@ def _settle(faults: list[Fault], skip_bad: bool) -> list[Fault]:
         count = f" (the first of {len(faults)} series with a fault)" if len(faults) > 1 else ""
         raise InputError(faults[0].message + count)
     return faults
-
-
-def _reading_notes(rows: PriceRows) -> list[str]:
-    """Which of Yahoo's closes were read, and how many holidays were not."""
-    notes = []
-    for file, columns in rows.files:
-        if columns.has_choice:
-            read = columns.header[columns.y].strip()
-            adjusted = any(name.strip().casefold() == ADJUSTED.casefold() for name in columns.header)
-            without = "" if adjusted else f"; there is no {ADJUSTED!r}, so splits may show as jumps"
-            notes.append(f"{file}: the price is column {read!r}{without}")
-    return notes + [f"{file}: null rows of holidays, dropped: {count}" for file, count in rows.holidays()]
 
 
 def _repeats(prices: Prices) -> NDArray[np.bool_]:

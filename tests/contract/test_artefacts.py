@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.bundle import check_bundle
 from export.checkpoint import read_checkpoint
+from export.data.calendars import FROZEN
+from export.data.sessions import as_json, digest_of, freeze_sessions
 from lambda_fn.answer import answer
 from lambda_fn.forecaster import Forecaster, Golden, Manifest, TrainingData
 from lambda_fn.request import PredictRequest
@@ -21,9 +24,27 @@ def schema(kind: str) -> dict:
     return json.loads((MODELS / "schemas" / f"{kind}.schema.json").read_text())
 
 
-@pytest.mark.parametrize("kind", ["manifest", "golden", "parity"])
+@pytest.mark.parametrize("kind", ["manifest", "golden", "parity", "sessions"])
 def test_the_committed_artefacts_are_valid_under_their_schemas(kind):
     jsonschema.validate(json.loads((MODELS / f"{kind}.json").read_text()), schema(kind))
+
+
+def test_the_committed_sessions_are_those_of_exchange_calendars_to_the_byte():
+    committed = json.loads((MODELS / "sessions.json").read_text())
+    first, last = np.datetime64(committed["first"]), np.datetime64(committed["last"])
+    again = freeze_sessions(FROZEN, first, last) | {"created_at": committed["created_at"]}
+    assert (MODELS / "sessions.json").read_bytes() == as_json(again)
+
+
+@pytest.mark.parametrize("field", ["first", "last", "exchange_calendars", "calendars", "sha256"])
+def test_sessions_that_were_tampered_with_do_not_have_their_digest(field):
+    committed = json.loads((MODELS / "sessions.json").read_text())
+    assert digest_of(committed) == committed["sha256"]
+    if field == "calendars":
+        committed[field]["BVMF"][0] = "2026-01-01"
+    else:
+        committed[field] = committed[field].translate(str.maketrans("0123456789", "1234567890"))
+    assert digest_of(committed) != committed["sha256"]
 
 
 def test_the_committed_model_passes_the_gate_today():

@@ -22,9 +22,11 @@ from tests.export.cotahist_records import content, record
 
 ROOT = Path(__file__).parent.parent.parent
 READMES = ("README.md", "README.pt-BR.md")
-# What other runs cover: each target is run by .ci/run, a fresh clone or the docker tests; deploying needs an account, and Yahoo a network.
+# What other runs cover: each target is run by .ci/run, a fresh clone or the docker tests; deploying needs an account,
+# and Yahoo a network.
 ELSEWHERE = re.compile(
-    r"make (demo|test|build)$|efemera data yahoo .*|sam (local invoke ApiFunction -e tests/events/predict\.json|deploy --guided)$"
+    r"make (demo|test|build)$|efemera data yahoo .*$|"
+    r"sam (local invoke ApiFunction -e tests/events/predict\.json|deploy --guided)$"
 )
 CURL = """#!{python}
 import sys, urllib.request
