@@ -1,4 +1,4 @@
-"""Recognises the three known layouts of a price table by the names of its columns."""
+"""Recognises the layouts of a price table that has one header row, by the names of its columns."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from export.errors import InputError
 ADJUSTED, UNADJUSTED = "Adj Close", "Close"  # Yahoo's two closes
 LAYOUTS = "unique_id, ds, y; ticker, date, close; or Yahoo's Date, Open, High, Low, Close, Adj Close, Volume"
 
-_YAHOO_PRICES = ("open", "high", "low", "close", "adj close")
+YAHOO_PRICES = ("open", "high", "low", "close", "adj close")
 # What Yahoo and its clients write. Any other name may tell several series apart (symbol, exchange),
 # and reading those as one series would be silently wrong.
-_YAHOO_KNOWN = {"", "date", *_YAHOO_PRICES, "volume", "dividends", "stock splits", "capital gains"}
+_YAHOO_KNOWN = {"", "date", *YAHOO_PRICES, "volume", "dividends", "stock splits", "capital gains"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,8 @@ class PriceColumns:
     yahoo_prices: tuple[int, ...] = ()  # all of them null: a holiday's row; empty in other layouts
     has_choice: bool = False  # a layout in which Close or Adj Close can be chosen
     volume: int | None = None  # in any layout; two columns of that name are none
+    name: str | None = None  # of the one series, where the header says it
+    header_rows: int = 1
 
 
 def check_choice(column: str | None) -> str | None:
@@ -50,9 +52,9 @@ def recognise_columns(header: Sequence[str], source: str, column: str | None) ->
     if {"unique_id", "ds", "y"} <= known:
         wanted = ["unique_id", "ds", "y"]
     elif {"ticker", "date"} <= known and known & {"close", "adj close"}:
-        wanted = ["ticker", "date", _choose_close(known, source, column)]
+        wanted = ["ticker", "date", choose_close(known, source, column)]
     elif {"date", "open", "high", "low"} <= known <= _YAHOO_KNOWN and known & {"close", "adj close"}:
-        wanted = ["", "date", _choose_close(known, source, column)]
+        wanted = ["", "date", choose_close(known, source, column)]
     else:
         raise InputError(f"{source}: the columns are {_list(header)}; known layouts are {LAYOUTS}")
     for name in filter(None, wanted):
@@ -64,13 +66,13 @@ def recognise_columns(header: Sequence[str], source: str, column: str | None) ->
         unique_id=None if is_yahoo else names.index(wanted[0]),
         ds=names.index(wanted[1]),
         y=names.index(wanted[2]),
-        yahoo_prices=tuple(i for i, name in enumerate(names) if is_yahoo and name in _YAHOO_PRICES),
+        yahoo_prices=tuple(i for i, name in enumerate(names) if is_yahoo and name in YAHOO_PRICES),
         has_choice=wanted[2] != "y",
         volume=names.index("volume") if names.count("volume") == 1 else None,
     )
 
 
-def _choose_close(known: set[str], source: str, column: str | None) -> str:
+def choose_close(known: set[str], source: str, column: str | None) -> str:
     """The close to read: adjusted unless told otherwise, since splits put false jumps into the other."""
     if column is None:
         return "adj close" if "adj close" in known else "close"

@@ -29,6 +29,7 @@ class PriceFile:
     path: Path  # as the user named it
     ending: str  # a key of PROMISES
     header: str  # the first line of a CSV; empty for Parquet, which knows its columns
+    below: tuple[str, ...] = ()  # the next two lines of a CSV, as far as there are any
 
     def __str__(self) -> str:
         return str(self.path)
@@ -104,7 +105,7 @@ def _prove(path: Path, ending: str) -> PriceFile:
     if ending == ".csv.gz":
         head = _gunzip(path)
         _expect(path, head, PROMISES[".csv"], wrapping="gzipped ")
-    return PriceFile(path, ending, _header(path, head))
+    return PriceFile(path, ending, *_first_lines(path, head))
 
 
 def _gunzip(path: Path) -> bytes:
@@ -116,12 +117,13 @@ def _gunzip(path: Path) -> bytes:
     return head
 
 
-def _header(path: Path, head: bytes) -> str:
+def _first_lines(path: Path, head: bytes) -> tuple[str, tuple[str, ...]]:
     text = head.removeprefix(codecs.BOM_UTF8)
     if not text.strip():
         raise InputError(f"{path}: empty file")
+    header, *below = text.splitlines()[:3]
     try:
-        return text.splitlines()[0].decode("utf-8")
+        return header.decode("utf-8"), tuple(line.decode("utf-8", "replace") for line in below)
     except UnicodeDecodeError:
         raise InputError(f"{path} line 1: not UTF-8 text; save the file as UTF-8") from None
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from export.data.price_columns import ADJUSTED, PriceColumns, recognise_columns
 from export.data.price_files import PriceFile
 from export.data.price_sql import PREPARE, SETTINGS, insert_csv, insert_parquet, parquet_table
+from export.data.yfinance_columns import recognise_yfinance
 from export.errors import InputError
 
 
@@ -45,22 +46,20 @@ class PriceRows:
 
         A faulty row is kept together with its fault. Raises `InputError` where no row can be read at all.
         """
-        number = len(self.files)
         try:
-            if file.ending == ".parquet":
-                described = self._query(f"DESCRIBE SELECT * FROM {parquet_table(file)}")
-                columns = self._recognise([name for name, *_ in described], file, column)
-                insert = insert_parquet(number, file, columns, types=[kind for _, kind, *_ in described])
-            else:
-                columns = self._recognise(_split_header(file.header), file, column)
-                insert = insert_csv(number, file, columns)
-            [(count,)] = self._query(insert)
+            layouts, types = self._layouts(file, column)
+            for columns in layouts:
+                read = columns if self._with_volume else dataclasses.replace(columns, volume=None)
+                number = len(self.files)
+                is_parquet = file.ending == ".parquet"
+                insert = insert_parquet(number, file, read, types) if is_parquet else insert_csv(number, file, read)
+                [(count,)] = self._query(insert)
+                if not count:
+                    raise InputError(f"{file}: no rows of prices")
+                self.files.append((file, read))
         except duckdb.Error:
             raise file.explain_refusal() from None
-        if not count:
-            raise InputError(f"{file}: no rows of prices")
-        self.files.append((file, columns))
-        return columns
+        return layouts[0]
 
     def faults(self) -> list[Fault]:
         """The first fault of each series that has one, in the order of files and rows."""
@@ -125,7 +124,8 @@ class PriceRows:
                 adjusted = any(name.strip().casefold() == ADJUSTED.casefold() for name in columns.header)
                 without = "" if adjusted else f"; there is no {ADJUSTED!r}, so splits may show as jumps"
                 notes.append(f"{file}: the price is column {read!r}{without}")
-        return notes + [f"{file}: null rows of holidays, dropped: {count}" for file, count in self.holidays()]
+        notes += [f"{file}: null rows of holidays, dropped: {count}" for file, count in self.holidays()]
+        return list(dict.fromkeys(notes))  # a file of several tickers says a thing once
 
     def first_files(self) -> dict[str, PriceFile]:
         """The first file in which each series stands."""
@@ -143,9 +143,14 @@ class PriceRows:
         )
         return [[(self.files[number][0].place(row), y) for number, row, y in rows] for (rows,) in found]
 
-    def _recognise(self, header: list[str], file: PriceFile, column: str | None) -> PriceColumns:
-        columns = recognise_columns(header, str(file), column)
-        return columns if self._with_volume else dataclasses.replace(columns, volume=None)
+    def _layouts(self, file: PriceFile, column: str | None) -> tuple[list[PriceColumns], list[str]]:
+        """The layout of each series of an unnamed one, or of the whole table; and DuckDB's types for Parquet."""
+        if file.ending == ".parquet":
+            described = self._query(f"DESCRIBE SELECT * FROM {parquet_table(file)}")
+            columns = recognise_columns([name for name, *_ in described], str(file), column)
+            return [columns], [kind for _, kind, *_ in described]
+        rows = [_split(line) for line in (file.header, *file.below)]
+        return recognise_yfinance(rows, str(file), column) or [recognise_columns(rows[0], str(file), column)], []
 
     def _query(self, sql: str, parameters: dict[str, Any] | None = None) -> list[Any]:
         return self._run(sql, parameters).fetchall()
@@ -168,7 +173,7 @@ class PriceRows:
         return f"{place}: {name} is {value[:40]!r}{'…' * (len(value) > 40)}, {reason}"
 
 
-def _split_header(header: str) -> list[str]:
+def _split(header: str) -> list[str]:
     try:
         return next(csv.reader([header]), [])
     except csv.Error:  # a single field of more than 128 KiB: no header of ours

@@ -73,7 +73,7 @@ _CSV_ROWS = r"""
             FROM read_csv({path}, columns = {{'line': 'VARCHAR'}}, delim = e'\x1c\x1d\x1e\x1f', quote = '',
                 escape = '', header = false, auto_detect = false, strict_mode = false,
                 compression = '{compression}'))
-        WHERE row > 1 AND bare(line) <> '')"""
+        WHERE row > {header_rows} AND bare(line) <> '')"""
 
 # An empty or null volume is unknown, as is one that nobody asked for: `columns.volume` is None then.
 _BAD_VOLUME = "(volume IS NULL OR volume < 0 OR NOT isfinite(volume)) AND NOT is_null(raw_volume)"
@@ -94,6 +94,7 @@ def insert_csv(number: int, file: PriceFile, columns: PriceColumns) -> str:
     rows = _CSV_ROWS.format(
         cells=_cells(file, columns, fields, width="len(fields)"),
         path=_path(file),
+        header_rows=columns.header_rows,
         compression="gzip" if file.ending == ".csv.gz" else "none",
     )
     day, price = "day_of_text(raw_ds)", "price_of_text(raw_y)"
@@ -143,7 +144,8 @@ def _insert(number: int, columns: PriceColumns, *, day: str, price: str, volume:
 
 def _cells(file: PriceFile, columns: PriceColumns, cells: Sequence[str], width: str) -> str:
     """The select list of what `_INSERT` reads, from the expression of each cell."""
-    name = quote(file.series_name, "'") if columns.unique_id is None else cells[columns.unique_id]
+    own_name = quote(columns.name or file.series_name, "'")
+    name = own_name if columns.unique_id is None else cells[columns.unique_id]
     volume = "NULL" if columns.volume is None else cells[columns.volume]
     nulls = [f"is_null({cells[position]})" for position in columns.yahoo_prices]
     return (
