@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 
 import typer
@@ -15,7 +16,7 @@ from export.commands.predict import predict
 from export.commands.serve import serve
 from export.commands.train import train
 from export.errors import EfemeraError
-from export.screen import say_error
+from export.screen import say, say_error
 
 app = typer.Typer(
     name="efemera",
@@ -32,10 +33,22 @@ app.add_typer(data.app)
 
 
 def main() -> None:
-    """Run one command; a refusal is one line on stderr and its exit code, never a traceback."""
+    """Run one command; a refusal is one line on stderr and its exit code, never a traceback.
+
+    Ended by a signal it tidies up, as after Ctrl-C, and exits with 128 + its number.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another
+    heard: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        heard.append(number)
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, and so do we then
+            signal.signal(number, end)
     try:
         try:
             app()
@@ -44,6 +57,11 @@ def main() -> None:
     except EfemeraError as error:
         say_error(str(error))
         sys.exit(error.exit_code)
+    except RuntimeError as error:
+        if "Query interrupted" not in str(error):  # DuckDB's word for any signal
+            raise
+        say("\ninterrupted")
+        sys.exit(128 + [*heard, signal.SIGINT][0])
     except OSError as error:  # a full disk or a closed pipe, where no command could say more
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere
         say_error(str(error))

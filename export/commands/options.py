@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from export.data.dates import parse_day
 from export.errors import InputError
 
 MODELS = Path(__file__).parent.parent.parent / "models"  # the set that comes with the project
@@ -38,9 +37,9 @@ TableOption = Annotated[
 ]
 
 
-def parse_day(flag: str, text: str) -> datetime.date:
+def day_option(flag: str, text: str) -> datetime.date:
     """The calendar date that a flag names, or an `InputError`."""
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):  # fromisoformat would take 20240102 and 2024-W01-2 as well
-        with contextlib.suppress(ValueError):
-            return datetime.date.fromisoformat(text)
-    raise InputError(f"{flag}: {text!r} is not a calendar date (YYYY-MM-DD)")
+    day = parse_day(text)
+    if day is None:
+        raise InputError(f"{flag}: {text!r} is not a calendar date (YYYY-MM-DD)")
+    return day

@@ -39,10 +39,8 @@ def unpack(path: Path, folder: Path) -> Path:
                 _copy(unzipped, unpacked, path, packed)
         else:
             return path
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError):
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, UnicodeDecodeError, IndexError):
         raise InputError(f"{path}: the {path.suffix[1:].upper()} data is damaged or cut short") from None
-    except NotImplementedError:
-        raise InputError(f"{path}: packed by a method that can't be read; pack it as plain ZIP (deflate)") from None
     except OSError as error:
         raise InputError(f"{path}: can't be unpacked ({error.strerror or error})") from None
     return unpacked
@@ -52,13 +50,15 @@ def _only_member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
     members = [member for member in archive.infolist() if not member.is_dir()]
     for member in members:
         name = PurePosixPath(member.filename.replace("\\", "/"))
-        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+        if name.is_absolute() or ".." in name.parts or ":" in str(name):
             raise InputError(f"{path}: refused, its member {member.filename!r} climbs out of the folder")
     if len(members) != 1:
-        names = ", ".join(member.filename for member in members[:3]) + ", …" * (len(members) > 3)
+        names = ", ".join(repr(member.filename) for member in members[:3]) + ", …" * (len(members) > 3)
         raise InputError(f"{path}: holds {len(members)} files{': ' * bool(names)}{names}; it must hold one")
     if members[0].flag_bits & 1:
         raise InputError(f"{path}: is encrypted")
+    if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError(f"{path}: packed by a method that is not read here; pack it as plain ZIP (deflate)")
     return members[0]
 
 

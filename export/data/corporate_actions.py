@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from export.data.dates import parse_day
+from export.data.price_sql import HIGHEST_PRICE, LOWEST_PRICE
 from export.data.price_table import Prices
 from export.errors import InputError
 
@@ -60,9 +62,7 @@ def read_actions(path: Path) -> list[Action]:
             header = [name.strip().casefold() for name in next(rows, [])]
             if missing := [name for name in COLUMNS if name not in header]:
                 raise InputError(f"{path}: there is no column {missing[0]!r}; the columns are {', '.join(COLUMNS)}")
-            actions = [
-                _action(dict(zip(header, row, strict=False)), f"{path} line {rows.line_num}") for row in rows if row
-            ]
+            actions = [_action(header, row, f"{path} line {rows.line_num}") for row in rows if row]
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error):
@@ -94,6 +94,12 @@ def adjust(prices: Prices, actions: Sequence[Action]) -> Adjusted:
             factors, effective = _factors(prices.ds[rows], prices.y[rows], by_series[unique_id])
             y[rows] *= factors
             applied += effective
+            bad = np.flatnonzero(~((y[rows] >= float(LOWEST_PRICE)) & (y[rows] <= float(HIGHEST_PRICE))))
+            if len(bad):
+                raise InputError(
+                    f"{effective[0].place}: the actions of {unique_id} make its close of {prices.ds[rows][bad[0]]} "
+                    f"{y[rows][bad[0]]:.3g}, not a price between {LOWEST_PRICE} and {HIGHEST_PRICE}"
+                )
     known = set(applied)
     without = [action for action in actions if action not in known]
     return Adjusted(dataclasses.replace(prices, y=y), tuple(applied), tuple(without))
@@ -103,33 +109,36 @@ def _factors(
     ds: NDArray[np.datetime64], y: NDArray[np.float64], actions: Sequence[Action]
 ) -> tuple[NDArray[np.float64], list[Action]]:
     """The factor of each row of one series (rows,), and the actions with an effect: not before the second row."""
-    steps = np.ones(len(y))  # what each row and all before it are multiplied by
+    steps: NDArray[np.float64] = np.ones(len(y))  # what each row and all before it are multiplied by
     applied = []
     for action in actions:  # by date
         first_without = int(np.searchsorted(ds, np.datetime64(action.ds)))
         if not 0 < first_without < len(ds):
             continue
         last_with = first_without - 1
-        before = y[last_with] * steps[last_with]
+        before = float(y[last_with] * steps[last_with])
         after = action.theoretical_price(before)
         if after <= 0:
             raise InputError(
                 f"{action.place}: a dividend of {action.value:g} on {action.ds} is not below the close "
                 f"of {action.unique_id} before it, {before:g} on {ds[last_with]}"
             )
-        steps[last_with] *= after / before
+        with np.errstate(over="ignore"):  # what no price can be is told of the closes
+            steps[last_with] *= after / before
         applied.append(action)
-    return np.asarray(np.cumprod(steps[::-1])[::-1], dtype=np.float64), applied
+    with np.errstate(over="ignore"):
+        return np.asarray(np.cumprod(steps[::-1])[::-1], dtype=np.float64), applied
 
 
-def _action(row: dict[str, str], place: str) -> Action:
-    unique_id, ds, kind, value = (row.get(name, "").strip() for name in COLUMNS)
+def _action(header: Sequence[str], row: Sequence[str], place: str) -> Action:
+    if len(row) != len(header):  # a decimal comma makes two fields of a value
+        raise InputError(f"{place}: {len(row)} field{'s' * (len(row) != 1)} where the header has {len(header)}")
+    unique_id, ds, kind, value = (row[header.index(name)].strip() for name in COLUMNS)
     if not unique_id:
         raise InputError(f"{place}: unique_id is empty")
-    try:
-        day = datetime.date.fromisoformat(ds)
-    except ValueError:
-        raise InputError(f"{place}: ds is {ds!r}, not a calendar date (YYYY-MM-DD)") from None
+    day = parse_day(ds)
+    if day is None:
+        raise InputError(f"{place}: ds is {ds!r}, not a calendar date (YYYY-MM-DD)")
     if kind.casefold() not in KINDS:
         raise InputError(f"{place}: kind is {kind!r}, not one of {', '.join(KINDS)}")
     try:

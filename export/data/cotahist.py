@@ -98,7 +98,7 @@ def _quotes_of(database: duckdb.DuckDBPyConnection, files: Sequence[Path], wante
     if not ids:
         raise InputError(f"{files[0]}: no quote in {_kinds(wanted)}")
     table = database.execute("SELECT ds, y, volume FROM quotes ORDER BY unique_id, ds").fetchnumpy()
-    notes = (f"quotes given twice at the same price, counted once: {merged:,}",) if merged else ()
+    notes = (f"quotes given twice, counted once: {merged:,}",) if merged else ()
     starts = starts_of(np.array([count for _, count in series], dtype=np.int64))
     sources = tuple(str(file) for file in files)
     prices = Prices(ids, starts, table["ds"].astype("datetime64[D]"), table["y"], sources, notes)
@@ -106,23 +106,23 @@ def _quotes_of(database: duckdb.DuckDBPyConnection, files: Sequence[Path], wante
 
 
 def _merge(database: duckdb.DuckDBPyConnection, files: Sequence[Path], wanted: Wanted) -> int:
-    """Keep one quote for each paper and day, and say how many went; two that differ are an `InputError`."""
+    """Keep one quote for each paper and day, and say how many went; two at other prices or volumes are an error."""
     repeats = database.execute("""
-        SELECT unique_id, ds, min(y) <> max(y) AS differ, count(*) - 1 FROM quotes
+        SELECT unique_id, ds, min(y) <> max(y) OR min(volume) <> max(volume) AS differ, count(*) - 1 FROM quotes
         GROUP BY unique_id, ds HAVING count(*) > 1 ORDER BY differ DESC, ds, unique_id""").fetchall()
     if not repeats:
         return 0
     unique_id, ds, differ, _ = repeats[0]
     if differ:
-        (number, y), *others = database.execute(
-            "SELECT file, y FROM quotes WHERE unique_id = $1 AND ds = $2 ORDER BY file, y", [unique_id, ds]
+        one, *others = database.execute(
+            "SELECT file, y, volume FROM quotes WHERE unique_id = $1 AND ds = $2 ORDER BY ALL", [unique_id, ds]
         ).fetchall()
-        other_number, other = next(found for found in others if found[1] != y)
-        place = find_line(files[number], unique_id, ds, y, wanted)
-        other_place = find_line(files[other_number], unique_id, ds, other, wanted)
-        raise InputError(f"{other_place}: {unique_id} on {ds} is {other}, but {y} at {place}")
+        other = next(found for found in others if found[1:] != one[1:])
+        told = [f"{y}" if one[1] != other[1] else f"{y} with {volume:,} shares" for _, y, volume in (one, other)]
+        places = [find_line(files[number], unique_id, ds, y, volume, wanted) for number, y, volume in (one, other)]
+        raise InputError(f"{places[1]}: {unique_id} on {ds} is {told[1]}, but {told[0]} at {places[0]}")
     database.execute("""
-        CREATE TABLE days AS SELECT DISTINCT ON (unique_id, ds) * FROM quotes ORDER BY unique_id, ds, file;
+        CREATE TABLE days AS SELECT DISTINCT ON (unique_id, ds) * FROM quotes ORDER BY ALL;
         DROP TABLE quotes; ALTER TABLE days RENAME TO quotes""")
     return sum(count for *_, count in repeats)
 

@@ -17,7 +17,7 @@ from export.data.price_sql import SETTINGS
 from export.data.s3 import temporary_folder
 from export.errors import InputError
 
-_TO_ASCII = bytes(byte if byte < 128 else ord("?") for byte in range(256))
+_TO_ASCII = bytes(byte if byte == ord("\n") or 32 <= byte < 127 else ord("?") for byte in range(256))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +47,12 @@ def add_file(database: duckdb.DuckDBPyConnection, number: int, file: Path, wante
             raise InputError(f"{file}: can't be read ({error.strerror})") from None
 
 
-def find_line(file: Path, unique_id: str, ds: datetime.date, y: float, wanted: Wanted) -> str:
+def find_line(file: Path, unique_id: str, ds: datetime.date, y: float, volume: int, wanted: Wanted) -> str:
     """Where a quote stands, for a message: the file and the line."""
     with temporary_folder() as scratch, duckdb.connect(":memory:", config=SETTINGS) as database:
         text = _plain(unpack(file, scratch), scratch / "plain.txt")
         query = position(text, wanted.markets, wanted.bdi_codes)
-        row, *_ = database.execute(query, [unique_id, ds, y]).fetchone() or ("?",)
+        row, *_ = database.execute(query, [unique_id, ds, y, volume]).fetchone() or ("?",)
     return f"{file} line {row}"
 
 
@@ -71,13 +71,15 @@ def _scan(database: duckdb.DuckDBPyConnection, number: int, text: Path, wanted: 
 
 
 def _plain(text: Path, copy: Path) -> Path:
-    """A copy in which every character is one byte and every line ends in the same way.
+    """A copy in which every character is one byte that can be seen, and every line ends in the same way.
 
     COTAHIST is latin-1, and as long as no letter has an accent that is UTF-8, which is read at once.
     """
     with text.open("rb") as source, copy.open("wb") as target:
         while block := source.read(1 << 20):
-            target.write(block.translate(_TO_ASCII, delete=b"\r"))
+            if block.endswith(b"\r"):  # half of a line's end
+                block += source.read(1)
+            target.write(block.replace(b"\r\n", b"\n").translate(_TO_ASCII))
     return copy
 
 
@@ -100,13 +102,14 @@ def _check_header(text: Path, file: Path) -> None:
 
 
 def _records_by_size(text: Path) -> int:
-    """How many records there are where each is whole, which is cheaper to know than to count; 0: no trailer ends it."""
+    """How many records there are where each is whole and ASCII, which is cheaper to know than to count; else 0."""
     with text.open("rb") as stream:
         newline = 2 if stream.read(RECORD + 2).endswith(b"\r\n") else 1
         size = os.fstat(stream.fileno()).st_size
         stream.seek(max(0, size - RECORD - newline))
         last = stream.read().rstrip(b"\r\n").rpartition(b"\n")[2]
-    return (size + newline) // (RECORD + newline) if last.startswith(b"99") else 0  # the last may go without its end
+    records, rest = divmod(size + newline, RECORD + newline)
+    return records if last.startswith(b"99") and rest in (0, newline) else 0  # the last may go without its end
 
 
 def _explain(database: duckdb.DuckDBPyConnection, text: Path, file: Path, wanted: Wanted) -> InputError:

@@ -32,6 +32,7 @@ FIELDS = {
 # TOTNEG (148-152) is not among them: five digits are too few for the trades of a busy day, and nothing reads it.
 _NUMBERS = ("DATE", "PREABE", "PREMAX", "PREMIN", "PREMED", "PREULT", "QUATOT", "VOLTOT", "FATCOT", "DISMES")
 _DIGITS = ((3, 10), (57, 121), (153, 188), (211, 217), (243, 245))  # where they stand, neighbours as one
+_TICKER = "[A-Z0-9]+ *"
 EARLIEST = "1986-01-01"  # B3's first file
 
 PREPARE = """
@@ -61,7 +62,7 @@ def scan_file(path: Path, number: int, markets: Sequence[str], bdi_codes: Sequen
         SELECT {number}, trim({_cell("CODNEG")}), {_DAY}, {_PRICE}, TRY_CAST({_cell("QUATOT")} AS BIGINT),
             {_slice(40, 56)}, {_slice(231, 245)}, CASE WHEN {_SOUND} THEN NULL ELSE coalesce(line, '') END
         FROM {_lines(path)}
-        WHERE line IS NULL OR strlen(line) <> {RECORD} OR line < '01' OR line >= '02' OR
+        WHERE line IS NULL OR length(line) <> {RECORD} OR line < '01' OR line >= '02' OR
             {_wanted(markets, bdi_codes)}"""
 
 
@@ -83,7 +84,7 @@ def first_fault(path: Path, markets: Sequence[str], bdi_codes: Sequence[str]) ->
     cases += [
         f"WHEN {_DAY} IS NULL THEN {_fault('DATE', 'not a calendar date (YYYYMMDD)')}",
         f"WHEN NOT {_IN_RANGE} THEN {_fault('DATE', f'not between {EARLIEST} and today')}",
-        f"WHEN {_cell('CODNEG')} LIKE ' %' THEN {_fault('CODNEG', 'not a ticker')}",
+        f"WHEN NOT regexp_full_match({_cell('CODNEG')}, '{_TICKER}') THEN {_fault('CODNEG', 'not a ticker')}",
         f"WHEN {_is_zero('FATCOT')} THEN {_fault('FATCOT', 'not a factor')}",
         f"WHEN {_is_zero('PREULT')} THEN {_fault('PREULT', 'not a price')}",
     ]
@@ -99,10 +100,11 @@ def trailers(path: Path) -> str:
 
 
 def position(path: Path, markets: Sequence[str], bdi_codes: Sequence[str]) -> str:
-    """The query for the row of the quote of ticker $1 on day $2 at price $3."""
+    """The query for the row of the quote of ticker $1 on day $2 at price $3 with volume $4."""
     return f"""
         SELECT row FROM ({_numbered(path)})
         WHERE ({_wanted(markets, bdi_codes)}) AND trim({_cell("CODNEG")}) = $1 AND {_DAY} = $2 AND {_PRICE} = $3
+            AND TRY_CAST({_cell("QUATOT")} AS BIGINT) = $4
         ORDER BY row LIMIT 1"""
 
 
@@ -147,6 +149,7 @@ _PRICE = f"TRY_CAST({_cell('PREULT')} AS BIGINT) / (100e0 * TRY_CAST({_cell('FAT
 _IN_RANGE = f"{_DAY} BETWEEN DATE '{EARLIEST}' AND current_date + 1"
 _SOUND = (  # what all the cases of `first_fault` together refuse, in as few looks as can be
     f"length(line) = {RECORD} AND starts_with(line, '01') "
-    f"AND regexp_full_match(concat({', '.join(_slice(*digits) for digits in _DIGITS)}), '[0-9]+') "
-    f"AND coalesce({_IN_RANGE} AND {_PRICE} BETWEEN 1e-9 AND 1e12, false) AND {_cell('CODNEG')} NOT LIKE ' %'"
+    f"AND regexp_full_match(concat({', '.join((_cell('CODNEG'), *(_slice(*digits) for digits in _DIGITS)))}), "
+    f"'{_TICKER}[0-9]{{{sum(last - first + 1 for first, last in _DIGITS)}}}') "
+    f"AND coalesce({_IN_RANGE} AND {_PRICE} BETWEEN 1e-9 AND 1e12, false)"
 )

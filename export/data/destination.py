@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from export.data.price_sql import SETTINGS, quote
 from export.data.price_table import Prices
-from export.data.s3 import is_s3, temporary_folder, upload
+from export.data.s3 import is_s3, split_address, temporary_folder, upload
 from export.errors import InputError
 
 FORMATS = {
@@ -29,14 +30,21 @@ def check_destination(out: str, endings: Sequence[str] = tuple(FORMATS)) -> None
     if _ending(out, endings) is None:
         *others, last = endings
         raise InputError(f"--out {out}: must end in {', '.join(others)} or {last}")
+    if Path(out).name.lower() in endings:
+        raise InputError(f"--out {out}: names no file")
     if is_s3(out):
+        if not split_address(out)[1]:
+            raise InputError(f"--out {out}: names a bucket and no key")
         return
-    path = Path(out)
-    if path.is_dir():
-        raise InputError(f"--out {out}: is a folder")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir():
-        raise InputError(f"--out {out}: can't be written ({folder} is not a folder)")
+    try:
+        path = Path(out).resolve()
+        if path.is_dir():
+            raise InputError(f"--out {out}: is a folder")
+        folder = next(parent for parent in path.parents if parent.exists())
+        if not folder.is_dir():
+            raise InputError(f"--out {out}: can't be written ({folder} is not a folder)")
+    except OSError as error:  # a name too long, a link to itself
+        raise InputError(f"--out {out}: can't be written ({error.strerror})") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"--out {out}: can't be written (no permission in {folder})")
 
@@ -69,25 +77,27 @@ def write_table(
         try:
             database.execute(f"COPY (SELECT {select} FROM given) TO {quote(str(path), chr(39))} ({_format(out)})")
         except duckdb.IOException as error:
-            raise OSError(None, str(error).splitlines()[0]) from None
+            number = re.search(r'"errno":"([0-9]+)"', str(error))  # DuckDB's own words name our hidden folder
+            raise OSError(None, os.strerror(int(number[1])) if number else "the disk refused") from None
 
 
 @contextlib.contextmanager
 def placing(out: str) -> Iterator[Path]:
     """A path to write to; when the block ends well its content is put at `out` in one step, else it is gone.
 
-    Raises `InputError` naming `out` when it can't be written.
+    A link at `out` is followed. Raises `InputError` naming `out` when it can't be written.
     """
     try:
-        with temporary_folder(None if is_s3(out) else Path(out).absolute().parent) as folder:
-            staged = folder / Path(out).name
+        target = Path(out).resolve()
+        with temporary_folder(None if is_s3(out) else target.parent) as folder:
+            staged = folder / target.name
             yield staged
             if is_s3(out):
                 upload(staged, out)
                 return
             with staged.open("rb+") as file:
                 os.fsync(file.fileno())
-            staged.replace(out)
+            staged.replace(target)
     except OSError as error:
         raise InputError(f"--out {out}: can't be written ({error.strerror or error})") from None
 

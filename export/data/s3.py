@@ -35,11 +35,13 @@ class LocalFiles:
     """Local paths of everything that was named, copies of S3 objects among them."""
 
     paths: list[Path]
-    copies: Path  # the folder of the copies, as BUCKET/KEY
+    addresses: dict[str, str]  # path of a copy → its address on S3
 
     def as_named(self, text: str) -> str:
         """`text` with the copies called by the names the user gave them."""
-        return text.replace(f"{self.copies}/", _SCHEME)
+        for path, address in self.addresses.items():
+            text = text.replace(path, address)
+        return text
 
 
 def is_s3(place: str) -> bool:
@@ -58,15 +60,20 @@ def local_files(
     An `InputError` raised within speaks of s3://, not of the copy.
     """
     with temporary_folder() as copies:
-        found = LocalFiles([], copies)
+        found = LocalFiles([], {})
         for place in places:
             if not is_s3(place):
                 found.paths.append(Path(place))
                 continue
-            bucket, key = _split(place)
+            bucket, key = split_address(place)
             for name in _objects(bucket, key, place, endings):
-                on_object(f"{_SCHEME}{bucket}/{name}")
-                found.paths.append(_download(bucket, name, copies))
+                address = f"{_SCHEME}{bucket}/{name}"
+                on_object(address)
+                # a folder for each, with a name as short as a file's may be: two keys can end alike
+                copy = copies / str(len(found.paths)) / PurePosixPath(name).name[-100:]
+                _download(bucket, name, address, copy)
+                found.paths.append(copy)
+                found.addresses[str(copy)] = address
         try:
             yield found
         except InputError as error:
@@ -75,7 +82,7 @@ def local_files(
 
 def upload(path: Path, place: str) -> None:
     """Put a file at `s3://bucket/key`, whole or not at all; raises `InputError` saying why not."""
-    bucket, key = _split(place)
+    bucket, key = split_address(place)
     with _explained(f"--out {place}: can't be written"), path.open("rb") as file:
         _client().upload_fileobj(file, bucket, key)
 
@@ -89,7 +96,8 @@ def temporary_folder(beside: Path | None = None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _split(place: str) -> tuple[str, str]:
+def split_address(place: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`; raises `InputError` where the bucket can be none."""
     bucket, _, key = place[len(_SCHEME) :].partition("/")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
         raise InputError(f"{place}: {bucket!r} is not the name of a bucket; the form is s3://bucket/key")
@@ -111,15 +119,10 @@ def _objects(bucket: str, key: str, place: str, endings: Sequence[str]) -> list[
     return wanted
 
 
-def _download(bucket: str, key: str, copies: Path) -> Path:
-    place = f"{_SCHEME}{bucket}/{key}"
-    if ".." in PurePosixPath(key).parts or key.startswith("/"):
-        raise InputError(f"{place}: a key that climbs out of its folder is not read")
-    path = copies / bucket / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _explained(f"{place}: can't be read"):
-        _client().download_file(bucket, key, str(path))
-    return path
+def _download(bucket: str, key: str, address: str, copy: Path) -> None:
+    copy.parent.mkdir()
+    with _explained(f"{address}: can't be read"):
+        _client().download_file(bucket, key, str(copy))
 
 
 def _client() -> Any:
@@ -131,6 +134,7 @@ def _client() -> Any:
 @contextlib.contextmanager
 def _explained(what: str) -> Iterator[None]:
     """Say in one line why AWS refused."""
+    from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -140,5 +144,5 @@ def _explained(what: str) -> Iterator[None]:
         reason = _REASONS.get(code) or " ".join(f"{code} {message}".split())
         refusal = NoSuchObject if reason == _REASONS["NoSuchKey"] else InputError
         raise refusal(f"{what} ({reason})") from None
-    except BotoCoreError as error:  # no credentials, no endpoint, a profile that is not there
+    except (BotoCoreError, Boto3Error) as error:  # no credentials, no endpoint, a profile that is not there
         raise InputError(f"{what} ({' '.join(str(error).split())})") from None

@@ -15,6 +15,8 @@ from export.errors import InputError
 # something for a network to learn.
 _ALPHA, _BETA, _LEVEL = 0.15, 0.75, 0.016**2
 _FREEDOM = 5  # of Student's t
+MOST_CLOSES = 200_000_000  # 8 GB of memory
+_EARLIEST = np.datetime64("1900-01-01")
 _SHARED = (0.1, 0.5)  # from which to which part of its variance a series has from the common factor
 
 
@@ -48,8 +50,11 @@ def sample_prices(
 
     Raises `InputError` for a calendar that is unknown or does not reach back so far.
     """
+    if series * days > MOST_CLOSES:
+        raise InputError(f"--series {series} × --days {days}: makes more than {MOST_CLOSES:,} closes")
     end = end.astype("datetime64[D]")
-    dates = sessions(calendar, end - (days * 7 // 4 + 30), end)[-days:]  # the leanest exchange trades 4 days in 7
+    first = max(end - (days * 7 // 4 + 30), _EARLIEST)  # the leanest exchange trades 4 days in 7
+    dates = sessions(calendar, first, max(end, first))[-days:]
     if len(dates) < days:
         raise InputError(f"--days {days}: {calendar} has {len(dates)} sessions up to {end}")
     closes = made_market(series, days, seed, on_day)

@@ -66,7 +66,7 @@ def _volume(out: str, file: PriceFile, prices: Prices) -> NDArray[np.int64]:
         try:
             found = database.execute(f"""
                 SELECT CAST(y AS DOUBLE) AS y, CAST(volume AS BIGINT) AS volume FROM {rows}
-                ORDER BY CAST(unique_id AS VARCHAR), CAST(ds AS VARCHAR)""").fetchnumpy()
+                ORDER BY trim(CAST(unique_id AS VARCHAR)), trim(CAST(ds AS VARCHAR))""").fetchnumpy()
         except duckdb.Error:
             raise InputError(f"{out}: the column volume holds something other than whole numbers") from None
     if np.ma.is_masked(found["volume"]) or not np.array_equal(found["y"], prices.y):

@@ -22,7 +22,8 @@ _OVERLAP = 250
 # Yahoo's adjusted closes are 4-byte floats, and differ by 2e-7 of themselves from one answer to the next
 # (yfinance #1038); the smallest dividends that B3's companies pay are near 4e-4 of the price.
 _SAME = 1e-5
-_MAY_VANISH = 5  # stored days that Yahoo may take back; if more are gone, its answer is likely to be cut short
+# Stored days amid others that Yahoo may take back; of more, or of the first or the last, its answer is cut short.
+_MAY_VANISH = 5
 
 
 Done = Literal["fetched", "appended", "refetched", "unchanged", "skipped"]
@@ -101,6 +102,8 @@ def _bring_up(
     try:
         answer = ask(ticker, asked, end)
     except NoPrices:  # not of days it had; the whole series tells whether it has any
+        if asked <= first:
+            raise
         answer = held.where(np.zeros(len(held), bool))
     change = _first_change(held.where(held.ds >= np.datetime64(asked)), answer, first, last)
     if change is None:
@@ -109,12 +112,13 @@ def _bring_up(
     if asked > first:
         answer = ask(ticker, first, end)
     gone = np.setdiff1d(held.ds, answer.ds)
-    if len(gone) > _MAY_VANISH:
+    at_an_end = len(gone) and (gone[0] < answer.ds[0] or gone[-1] > answer.ds[-1])
+    if len(gone) > _MAY_VANISH or at_an_end:
         raise TickerFailed(
             f"{ticker}: Yahoo no longer has {len(gone):,} of the {len(held):,} days stored, from {gone[0]} on; "
             "leave out --incremental to take what it has"
         )
-    return answer, "refetched", change
+    return answer, "refetched", change + (f" ({len(gone)} days are no longer there)" if len(gone) else "")
 
 
 def _first_change(held: History, answer: History, first: datetime.date, last: datetime.date) -> str | None:

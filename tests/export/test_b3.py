@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -104,6 +105,26 @@ def test_the_table_of_actions_is_never_overwritten(tmp_path, file):
     assert (done.returncode, actions.read_text()) == (2, "unique_id,ds,kind,value\n")
 
 
+def test_the_table_of_actions_is_known_by_any_name(tmp_path, file):
+    (tmp_path / "sub").mkdir()
+    actions = tmp_path / "actions.csv"
+    actions.write_text("unique_id,ds,kind,value\n")
+    assert run("b3", file, "--out", tmp_path / "sub" / ".." / "actions.csv", "--adjust", actions).returncode == 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_run_that_is_ended_leaves_nothing(tmp_path, number, code):
+    command = [sys.executable, "-m", "export", "data", "sample", "--series", "3000", "--days", "1500", "--out"]
+    with subprocess.Popen([*command, str(tmp_path / "s.csv.gz")], stderr=subprocess.PIPE, text=True) as running:
+        while not list(tmp_path.glob(".efemera-*/s.csv.gz")):  # it has begun to write
+            assert running.poll() is None
+        running.send_signal(number)
+        said = running.stderr.read()
+    assert running.returncode == code
+    assert "Traceback" not in said
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_killed_run_leaves_no_table(tmp_path, file):
     """Whatever is half done lies in a hidden folder of its own, never at --out."""
     out = tmp_path / "b3.csv"
@@ -149,6 +170,8 @@ def test_a_sample_is_a_table_of_the_size_asked_for(tmp_path):
     ("arguments", "message"),
     [
         (["--end", "2024-02-30"], "--end: '2024-02-30' is not a calendar date (YYYY-MM-DD)"),
+        (["--series", "1000000", "--days", "20000"], "--series 1000000 × --days 20000: makes more than 200,000,000"),
+        (["--calendar", "weekdays", "--end", "0001-01-31"], "--days 1500: weekdays has "),
         (["--calendar", "NONE"], "--calendar: there is no calendar 'NONE'"),
         (["--out", "sample.xls"], "--out sample.xls: must end in .parquet, .csv.gz or .csv"),
     ],

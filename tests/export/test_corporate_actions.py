@@ -73,6 +73,12 @@ def test_a_dividend_as_large_as_the_close_is_refused():
         adjusted([10.0, 20.0, 19.0, 21.0], action("2024-01-04", "dividend", 20))
 
 
+@pytest.mark.parametrize("value", [1e-308, 1e300])
+def test_actions_that_leave_no_price_are_refused(value):
+    with pytest.raises(InputError, match="the actions of A make its close of 2024-01-02 .*, not a price between"):
+        adjusted([10.0, 20.0, 19.0, 21.0], action("2024-01-04", "split", value))
+
+
 def test_actions_without_effect_are_told_apart():
     prices = make_prices({"A": (DAYS, [10.0, 20.0, 19.0, 21.0])})
     late, other, good = (
@@ -134,7 +140,9 @@ def test_a_table_is_read_with_its_places(tmp_path):
         (HEADER + "A,2024-01-04,split,-2\n", " line 2: value is '-2', not a number above 0"),
         (HEADER + "A,2024-01-04,split,nan\n", " line 2: value is 'nan', not a number above 0"),
         (HEADER + "A,2024-01-04,split,1_0\n", " line 2: value is '1_0', not a number above 0"),
-        (HEADER + "A,2024-01-04,split\n", " line 2: value is '', not a number above 0"),
+        (HEADER + "A,2024-01-04,split\n", " line 2: 3 fields where the header has 4"),
+        (HEADER + "A,2024-01-04,dividend,1,55\n", " line 2: 5 fields where the header has 4"),  # a decimal comma
+        (HEADER + "A,2024-W01-4,split,2\n", " line 2: ds is '2024-W01-4', not a calendar date (YYYY-MM-DD)"),
         (HEADER + "A,2024-01-04,split,2\n" * 2, " line 3: repeats "),
         ("", ": there is no column 'unique_id'"),
         ("\udcff", ": not a CSV table in UTF-8"),

@@ -100,7 +100,7 @@ def test_several_files_are_one_table_and_a_day_given_twice_counts_once(tmp_path)
         "VALE3": {"2024-11-08": 60.63},
     }
     assert quotes.volume.tolist() == [1000, 5, 1000]
-    assert quotes.prices.notes == ("quotes given twice at the same price, counted once: 1",)
+    assert quotes.prices.notes == ("quotes given twice, counted once: 1",)
     assert len(quotes.prices.sources) == 2
 
 

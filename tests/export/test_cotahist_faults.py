@@ -39,6 +39,12 @@ def changed(first: int, last: int, value: str, line: str = QUOTES[1]) -> str:
         (changed(3, 10, "19000102"), "line 3: DATE is '19000102', not between 1986-01-01 and today"),
         (changed(3, 10, "29991231"), "line 3: DATE is '29991231', not between 1986-01-01 and today"),
         (changed(13, 24, " " * 12), "line 3: CODNEG is '            ', not a ticker"),
+        (changed(13, 24, "VALE 3      "), "line 3: CODNEG is 'VALE 3      ', not a ticker"),
+        (changed(13, 24, "VALÉ3       "), "line 3: CODNEG is 'VAL?3       ', not a ticker"),
+        (changed(3, 4, "Ã\x87"), "line 3: DATE is '??241108', not a number of 8 digits"),  # one letter to UTF-8
+        (changed(13, 14, "Ã\x87"), "line 3: CODNEG is '??LE3       ', not a ticker"),
+        (QUOTES[1] + "\x1c\x1d\x1e\x1fmore", "line 3: 253 characters where a record has 245"),
+        (changed(100, 100, "\r"), "line 3: PREMED is '0000?00006063', not a number of 13 digits"),
         (changed(57, 69, "00000000-1234"), "line 3: PREABE is '00000000-1234', not a number of 13 digits"),
         (changed(109, 121, "       006063"), "line 3: PREULT is '       006063', not a number of 13 digits"),
         (changed(109, 121, "000000006063O"), "line 3: PREULT is '000000006063O', not a number of 13 digits"),
@@ -96,6 +102,15 @@ def test_a_file_cut_in_the_middle_of_a_record_is_named_at_its_end(tmp_path):
     assert refusal(path) == f"{path} line 4: 192 characters where a record has 245"
 
 
+@pytest.mark.parametrize("count", [260, 300])
+def test_mixed_line_ends_do_not_hide_a_wrong_count(tmp_path, count):
+    quotes = [record(f"S{number}") for number in range(count)]
+    lines = "".join(line + "\n" for line in (*quotes, trailer(count)))
+    path = tmp_path / "a.txt"
+    path.write_bytes((HEADER + "\r\n" + lines).encode())
+    assert f"does not count the {count + 2} records" in refusal(path)
+
+
 def test_a_line_of_megabytes_is_no_record(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(content(QUOTES).replace(b"\n", b"") * 9000)
@@ -105,6 +120,9 @@ def test_a_line_of_megabytes_is_no_record(tmp_path):
 def test_two_prices_of_one_day_are_named_with_both_places(tmp_path):
     one, other = write_file(tmp_path / "a.txt", *QUOTES), write_file(tmp_path / "b.txt", QUOTES[2], record(cents=3619))
     assert refusal(one, other) == f"{other} line 3: PETR4 on 2024-11-08 is 36.19, but 36.18 at {one} line 2"
+    fewer = write_file(tmp_path / "d.txt", record(volume=99))
+    for files in ((one, fewer), (fewer, one)):  # nor does the order choose a volume
+        assert "PETR4 on 2024-11-08 is 36.18 with " in refusal(*files)
     within = write_file(tmp_path / "c.txt", *QUOTES, record(cents=3619))
     assert refusal(within) == f"{within} line 5: PETR4 on 2024-11-08 is 36.19, but 36.18 at {within} line 2"
 
@@ -151,9 +169,20 @@ def zipped(path, members, method=zipfile.ZIP_DEFLATED):
     return path
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_rare_way_of_packing_is_named(tmp_path, method):
+    path = zipped(tmp_path / "a.zip", [("A.TXT", content(QUOTES))], method)
+    assert "packed by a method that is not read here" in refusal(path)
+
+
+@pytest.mark.parametrize("name", [".", "a\nb"])
+def test_an_odd_name_in_a_zip_is_one_line(tmp_path, name):
+    assert "must hold one" in refusal(zipped(tmp_path / "a.zip", [(name, b""), ("A.TXT", b"")]))
+
+
 def test_a_zip_holds_one_file(tmp_path):
     two = zipped(tmp_path / "two.zip", [("A.TXT", content(QUOTES)), ("B.TXT", b"")])
-    assert refusal(two) == f"{two}: holds 2 files: A.TXT, B.TXT; it must hold one"
+    assert refusal(two) == f"{two}: holds 2 files: 'A.TXT', 'B.TXT'; it must hold one"
     none = zipped(tmp_path / "none.zip", [("folder/", b"")])
     assert refusal(none) == f"{none}: holds 0 files; it must hold one"
 

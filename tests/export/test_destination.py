@@ -54,6 +54,8 @@ def test_a_file_is_readable_by_others_as_any_file_is(tmp_path, prices):
     [
         ("prices.xlsx", "must end in .parquet, .csv.gz or .csv"),
         ("folder.csv", "is a folder"),
+        (".csv", "names no file"),
+        ("n" * 300 + ".csv", "File name too long"),
         ("file/prices.csv", "can't be written"),
     ],
 )
@@ -83,6 +85,21 @@ def test_a_full_disk_leaves_the_old_table_and_nothing_else(tmp_path, prices, mon
     assert str(caught.value) == f"--out {path}: can't be written (No space left on device)"
     assert path.read_text() == "the old one"
     assert os.listdir(tmp_path) == ["prices.csv"]
+
+
+def test_a_link_is_followed(tmp_path, prices):
+    path, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    path.touch()
+    link.symlink_to(path)
+    write_prices(prices, str(link))
+    assert link.is_symlink()
+    assert path.read_text().startswith("unique_id,ds,y\n")
+
+
+@pytest.mark.parametrize("out", ["s3://market", "s3://market/", "s3://Bad_B/x.csv", "s3://market.csv"])
+def test_an_address_that_is_none_is_refused_before_any_work(out):
+    with pytest.raises(InputError):
+        check_destination(out)
 
 
 def test_text_columns_and_an_empty_table(tmp_path):

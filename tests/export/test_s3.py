@@ -54,7 +54,7 @@ def test_each_object_is_announced_and_the_copies_go_away():
     with local_files(["s3://market/day"], ENDINGS, on_object=heard.append) as local:
         assert [path.read_bytes() for path in local.paths] == [ROWS, ROWS]
     assert heard == ["s3://market/day/a.csv", "s3://market/day/b.csv"]
-    assert not local.copies.exists()
+    assert [path.exists() for path in local.paths] == [False, False]
 
 
 def test_a_fault_in_a_copy_is_told_of_the_object(market):
@@ -88,9 +88,13 @@ def test_what_is_not_there_is_said(prices):
         write_prices(prices, "s3://elsewhere/p.csv")
 
 
-@pytest.mark.usefixtures("market")
-def test_a_key_that_climbs_is_not_read():
-    assert "climbs out" in refusal("s3://market/../../x.csv")
+def test_keys_that_would_be_one_path_or_none_are_read_apart(bucket):
+    for number, key in enumerate(("d/b.csv", "d//b.csv", "../../b.csv", "d/b.csv/b.csv", f"{'n' * 300}.csv")):
+        bucket.put_object(Bucket="market", Key=key, Body=str(number).encode())
+    places = ["s3://market/d/b.csv", "s3://market/d//b.csv", "s3://market/../../b.csv", "s3://market/d/b.csv/b.csv"]
+    with local_files([*places, f"s3://market/{'n' * 300}.csv"], ENDINGS) as local:
+        assert [path.read_text() for path in local.paths] == ["0", "1", "2", "3", "4"]
+        assert [local.as_named(str(path)) for path in local.paths[:4]] == places
 
 
 @pytest.mark.usefixtures("market")

@@ -9,7 +9,6 @@ import torch
 from export.checkpoint import load_tensors, read_checkpoint
 from export.config import Config, make_config
 from export.data.prices import make_prices
-from export.data.sample import made_market
 from export.errors import InputError
 from export.losses import loss_of, pinball
 from export.network import Network
@@ -150,15 +149,6 @@ def test_pinball_is_the_mean_of_its_definition_worked_by_hand():
     assert pinball(forecast, target, torch.tensor([0.1, 0.5, 0.9])).item() == pytest.approx(expected)
 
 
-def test_made_markets_have_clustered_volatility_and_fat_tails():
-    returns = np.diff(np.log(made_market(20, 2000, seed=1)), axis=1)
-    squares = returns**2 - (returns**2).mean(axis=1, keepdims=True)
-    clustering = (squares[:, 1:] * squares[:, :-1]).mean() / (squares**2).mean()
-    kurtosis = ((returns / returns.std(axis=1, keepdims=True)) ** 4).mean()
-    assert clustering > 0.05
-    assert kurtosis > 4
-
-
 def test_the_returned_network_is_the_best_one_that_is_on_disk(prices, tmp_path):
     trained = train(prices, dataclasses.replace(SMALL, epochs=6, learning_rate=0.3), tmp_path)
     assert trained.best_epoch < 6
@@ -211,7 +201,7 @@ def test_base_quantiles_know_nothing_after_the_training_part(prices, tmp_path):
 
 def test_progress_says_which_epochs_were_the_best_so_far(prices, tmp_path):
     seen = []
-    config = dataclasses.replace(SMALL, epochs=6, learning_rate=0.3, patience=9)
+    config = dataclasses.replace(SMALL, epochs=6, learning_rate=0.03, patience=9)
     trained = train(prices, config, tmp_path, on_progress=lambda now: seen.append(now))
     losses = [line["validation_loss"] for line in trained.history]
     told = [now.is_best for now in seen if now.validation_loss is not None]

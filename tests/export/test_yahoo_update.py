@@ -6,6 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from export.data.yahoo import TryLater
 from export.data.yahoo_update import EARLIEST
 from tests.export.yahoo_stand_in import LAST_YEAR, closes_at
 
@@ -101,6 +102,42 @@ def test_an_earlier_start_fetches_the_whole_series_in_one_question(efemera, yaho
     yahoo.asked, yahoo.dividends["AAA"] = [], [(499, 0.99)]
     assert "refetched" in efemera("AAA", "-o", out, "--incremental", "--start", yahoo.days[10])[1]
     assert (len(yahoo.asked), len(closes_at(out, "AAA")[0])) == (1, 491)
+
+
+@pytest.mark.parametrize("rows", [slice(4, None), slice(None, -4), slice(0, 0)])
+def test_a_short_series_does_not_lose_its_first_or_last_days(efemera, yahoo, tmp_path, rows):
+    """Nor does a series of a few days vanish, nor end the command with a traceback."""
+    out = tmp_path / "prices.csv"
+    yahoo.today = 8
+    efemera("AAA", "-o", out)
+    before = out.read_bytes()
+    kept = np.full(600, np.nan)
+    kept[:8][rows] = yahoo.closes["AAA"][:8][rows]
+    yahoo.closes["AAA"] = kept
+    code, _, stderr = efemera("AAA", "-o", out, "--incremental")
+    assert code == 2
+    assert stderr.startswith("efemera: AAA: Yahoo ")
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("trouble", ["limit", "interrupt"])
+def test_an_update_that_is_stopped_keeps_the_tickers_before(efemera, yahoo, tmp_path, trouble, pauses, monkeypatch):
+    out = tmp_path / "prices.csv"
+    efemera("AAA", "BBB", "-o", out)
+    yahoo.today = 504
+
+    def download(ticker, *args, **named):
+        if ticker == "BBB":
+            raise TryLater("Yahoo asks to slow down (429)", attempts=5) if trouble == "limit" else KeyboardInterrupt
+        return yahoo.download(ticker, *args, **named)
+
+    monkeypatch.setattr("export.data.yahoo.download", download)
+    code, _, stderr = efemera("AAA", "BBB", "-o", out, "--incremental")
+    assert code == (2 if trouble == "limit" else 130)
+    assert "1 of 2 tickers are done and kept" in stderr
+    assert len(closes_at(out, "AAA")[1]) == 504
+    assert len(closes_at(out, "BBB")[1]) == 500
+    assert len(pauses) == (4 if trouble == "limit" else 0)
 
 
 def test_an_answer_cut_short_does_not_replace_a_long_history(efemera, yahoo, tmp_path):

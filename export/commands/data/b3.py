@@ -38,10 +38,12 @@ def b3(
         typer.Option(help="Market (TPMERC), three digits, instead of 010, cash. Repeatable.", show_default=False),
     ] = None,
     adjust: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="CSV of corporate actions: unique_id, ds, kind (dividend, split, bonus), value."),
     ] = None,
-    volume: Annotated[bool, typer.Option("--volume", help="Keep a fourth column, the shares traded (QUATOT).")] = False,
+    volume: Annotated[
+        bool, typer.Option("--volume", help="Keep a fourth column, the shares traded (QUATOT), never adjusted.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Read B3's quotes (COTAHIST: annual, monthly or daily) into a table of closes.
@@ -65,9 +67,10 @@ def b3(
     markets, bdi_codes = _codes(market, "--market", "010", 3), _codes(bdi, "--bdi", "02", 2)
     if etf:
         bdi_codes = list(dict.fromkeys([*bdi_codes, "14"]))
-    if adjust and Path(out).absolute() == adjust.absolute():
+    if adjust and (adjust == out or Path(adjust).resolve() == Path(out).resolve()):
         raise InputError(f"--out {out}: is the table that --adjust reads")
-    actions = read_actions(adjust) if adjust else []
+    with local_files([adjust] if adjust else [], (".csv",)) as tables:
+        actions = [action for table in tables.paths for action in read_actions(table)]
     with local_files(files, ENDINGS, on_object=lambda place: say(f"fetching {place}")) as local:
         quotes = _read(local.paths, markets, bdi_codes, [ticker.strip().upper() for ticker in tickers or ()])
         adjusted = back_adjust(quotes.prices, actions)

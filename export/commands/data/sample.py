@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from export.commands.options import TableOption, parse_day
+from export.commands.options import TableOption, day_option
 from export.screen import progress_bar, say
 
 
@@ -32,7 +32,7 @@ def sample(
     from export.data.sample import sample_prices
 
     check_destination(out)
-    last = np.datetime64(parse_day("--end", end))
+    last = np.datetime64(day_option("--end", end))
     with progress_bar() as bar:
         task = bar.add_task("making days", total=days)
         made = sample_prices(series, days, seed, calendar, last, on_day=lambda day: bar.update(task, completed=day + 1))

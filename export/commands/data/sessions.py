@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from export.commands.options import MODELS, JsonOption, parse_day
+from export.commands.options import MODELS, JsonOption, day_option
 from export.errors import InputError
 from export.screen import print_json, say
 
@@ -54,7 +54,7 @@ def sessions(
     from export.data.sessions import freeze_sessions, write_sessions
 
     check_destination(out, (".json", *FORMATS))
-    first, last = _span(parse_day("--start", start) if start else datetime.date.today(), years)
+    first, last = _span(day_option("--start", start) if start else datetime.date.today(), years)
     frozen = freeze_sessions(list(dict.fromkeys(calendar or FROZEN)), np.datetime64(first), np.datetime64(last))
     written = write_sessions(frozen, out)
     if json:

@@ -7,11 +7,11 @@ import datetime
 import re
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from export.commands.options import JsonOption, TableOption, parse_day
+from export.commands.options import JsonOption, TableOption, day_option
 from export.errors import InputError
 from export.screen import out as screen
 from export.screen import print_json, progress_bar, say, say_notes
@@ -65,7 +65,7 @@ def yahoo(
     from export.data.destination import check_destination, write_prices
     from export.data.price_jumps import suspected_splits
     from export.data.stored_prices import read_stored
-    from export.data.yahoo import fetch
+    from export.data.yahoo import TickerFailed, fetch
     from export.data.yahoo_update import series_of, table_of, update
 
     wanted = _tickers(tickers)
@@ -73,6 +73,7 @@ def yahoo(
     check_destination(out)
     series = series_of(*read_stored(out, volume=volume)) if incremental else {}
     outcomes: list[Outcome] = []
+    stopped: BaseException | None = None
     ask = partial(fetch, adjusted=adjusted, say=say)
     try:
         with progress_bar() as bar:
@@ -82,9 +83,10 @@ def yahoo(
                 if found is not None:
                     series[outcome.ticker] = found
                 bar.advance(task)
-    except KeyboardInterrupt:
-        say("\ninterrupted; nothing was written")
-        raise typer.Exit(130) from None
+    except (InputError, KeyboardInterrupt) as error:
+        if not incremental or not outcomes or isinstance(error, TickerFailed):
+            _stop(error)
+        stopped = error  # what is whole is kept
     skipped = [str(outcome.note) for outcome in outcomes if outcome.done == "skipped"]
     if len(skipped) == len(outcomes):
         raise InputError(f"every ticker was skipped; the first: {skipped[0]}")
@@ -104,11 +106,21 @@ def yahoo(
                 "suspected_splits": splits,
             }
         )
-        return
-    say_notes((*(f"skipped, {note}" for note in skipped), *splits))
-    _show(outcomes)
-    state = f"wrote {out}" if is_new else f"{out} is up to date, and was left as it is"
-    say(f"{state}: {len(prices.ids):,} series, {len(prices):,} closes")
+    else:
+        say_notes((*(f"skipped, {note}" for note in skipped), *splits))
+        _show(outcomes)
+        state = f"wrote {out}" if is_new else f"{out} is up to date, and was left as it is"
+        say(f"{state}: {len(prices.ids):,} series, {len(prices):,} closes")
+    if stopped is not None:
+        _stop(stopped, f"{len(outcomes)} of {len(wanted)} tickers are done and kept")
+
+
+def _stop(error: BaseException, kept: str | None = None) -> NoReturn:
+    """End the command on what stops every ticker, or on Ctrl-C."""
+    if isinstance(error, InputError):
+        raise InputError(f"{error}; {kept}") if kept else error
+    say(f"\ninterrupted; {kept or 'nothing was written'}")
+    raise typer.Exit(130) from None
 
 
 def _tickers(given: list[str]) -> list[str]:
@@ -122,8 +134,8 @@ def _tickers(given: list[str]) -> list[str]:
 
 def _days(start: str | None, end: str | None) -> tuple[datetime.date | None, datetime.date]:
     today = datetime.date.today()
-    first = parse_day("--start", start) if start is not None else None
-    last = parse_day("--end", end) if end is not None else today + _DAY  # east of here it may be tomorrow already
+    first = day_option("--start", start) if start is not None else None
+    last = day_option("--end", end) if end is not None else today + _DAY  # east of here it may be tomorrow already
     if first and end is not None and first > last:
         raise InputError(f"--start {first} is after --end {last}")
     if first and first > today:
