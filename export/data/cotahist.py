@@ -91,18 +91,22 @@ def read_cotahist(
 
 def _quotes_of(database: duckdb.DuckDBPyConnection, files: Sequence[Path], wanted: Wanted) -> Quotes:
     merged = _merge(database, files, wanted)
-    series = database.execute("SELECT unique_id, count(*) FROM quotes GROUP BY unique_id ORDER BY unique_id").fetchall()
-    ids = tuple(unique_id for unique_id, _ in series)
+    series = database.execute("""
+        SELECT unique_id, count(*), min(terms) <> max(terms) OR min(paper) <> max(paper) FROM quotes
+        GROUP BY unique_id ORDER BY unique_id""").fetchall()
+    ids = tuple(unique_id for unique_id, *_ in series)
     if missing := sorted(set(wanted.tickers) - set(ids)):
         raise InputError(f"--ticker {missing[0]}: these files have no quote of it in {_kinds(wanted)}")
     if not ids:
         raise InputError(f"{files[0]}: no quote in {_kinds(wanted)}")
     table = database.execute("SELECT ds, y, volume FROM quotes ORDER BY unique_id, ds").fetchnumpy()
     notes = (f"quotes given twice, counted once: {merged:,}",) if merged else ()
-    starts = starts_of(np.array([count for _, count in series], dtype=np.int64))
+    starts = starts_of(np.array([count for _, count, _ in series], dtype=np.int64))
     sources = tuple(str(file) for file in files)
     prices = Prices(ids, starts, table["ds"].astype("datetime64[D]"), table["y"], sources, notes)
-    return Quotes(prices, table["volume"].astype(np.int64), _events(database))
+    return Quotes(
+        prices, table["volume"].astype(np.int64), _events(database, [i for i, _, changes in series if changes])
+    )
 
 
 def _merge(database: duckdb.DuckDBPyConnection, files: Sequence[Path], wanted: Wanted) -> int:
@@ -127,18 +131,26 @@ def _merge(database: duckdb.DuckDBPyConnection, files: Sequence[Path], wanted: W
     return sum(count for *_, count in repeats)
 
 
-def _events(database: duckdb.DuckDBPyConnection) -> tuple[Event, ...]:
-    """Sessions on which a paper's distribution number, ex-mark, ISIN or currency is not that of the session before."""
-    found = database.execute("""
+def _events(database: duckdb.DuckDBPyConnection, changing: Sequence[str]) -> tuple[Event, ...]:
+    """Sessions on which a paper's distribution number, ex-mark, ISIN or currency is not that of the session before.
+
+    `changing` are the tickers of which one of these ever changes.
+    """
+    if not changing:
+        return ()
+    found = database.execute(
+        """
         SELECT unique_id, before.ds, ds, ex_mark(terms), before.paper[13:], paper[13:], before.paper[:12], paper[:12],
             trim(before.terms[14:]), trim(terms[14:])
         FROM (
             SELECT *, lag({'ds': ds, 'terms': terms, 'paper': paper})
                 OVER (PARTITION BY unique_id ORDER BY ds) AS before
-            FROM quotes)
+            FROM quotes WHERE list_contains($changing, unique_id))
         WHERE paper <> before.paper OR (terms <> before.terms AND (terms[14:] <> before.terms[14:]
             OR (ex_mark(terms) <> '' AND ex_mark(terms) <> ex_mark(before.terms))))
-        ORDER BY unique_id, ds""").fetchall()
+        ORDER BY unique_id, ds""",
+        {"changing": list(changing)},
+    ).fetchall()
     return tuple(Event(unique_id, before, ds, _reason(*signs)) for unique_id, before, ds, *signs in found)
 
 
