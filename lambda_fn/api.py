@@ -11,34 +11,17 @@ import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from lambda_fn.answer import answer
+from lambda_fn.answer import Forecast, Forecasts, answer, answer_series
+from lambda_fn.faults import BadBody, Fault
 from lambda_fn.forecaster import Forecaster
-from lambda_fn.request import BadBody, Fault, decode_request, printable
+from lambda_fn.problem import problem_of
+from lambda_fn.request import decode_request
 
 ROUTES = {"/predict": "POST", "/health": "GET"}
 JSON, PROBLEM = "application/json", "application/problem+json"
-TITLES = {
-    400: ("malformed-body", "The body can't be read"),
-    404: ("not-found", "No such path"),
-    405: ("method-not-allowed", "No such method here"),
-    415: ("unsupported-media-type", "The body must be JSON"),
-    422: ("invalid-request", "The request is not valid"),
-    500: ("internal-error", "Something went wrong here"),
-}
 
 forecaster = Forecaster(Path(os.environ.get("EFEMERA_MODELS") or Path(__file__).parent.parent / "models"))
 app = APIGatewayHttpResolver()
-
-
-class Problem(msgspec.Struct, omit_defaults=True):
-    """RFC 9457 problem details."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    errors: list[Fault] = []
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -48,17 +31,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @app.post("/predict")
 def predict() -> Response[str]:
-    """Forecast the series in the body."""
+    """Forecast the series in the body, one or several."""
     kind = (app.current_event.headers.get("content-type") or JSON).partition(";")[0].strip().lower()
     if kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
         return problem(415, f"Content-Type is '{kind[:80]}'; send 'application/json'")
     try:
         body = _body()
-        manifest = forecaster.manifest
-        request = decode_request(body, manifest.window, manifest.horizon, forecaster.intervals)
+        request, refused = decode_request(body, forecaster.limits)
     except BadBody as bad:
         return problem(bad.status, bad.detail, bad.faults)
-    return Response(200, JSON, msgspec.json.encode(answer(forecaster, request)).decode())
+    found: Forecast | Forecasts
+    if request.prices is not None:
+        found = answer(forecaster, request)
+    else:
+        found = answer_series(forecaster, request, refused, _request_id())
+    return Response(200, JSON, msgspec.json.encode(found).decode())
 
 
 @app.get("/health")
@@ -99,9 +86,8 @@ def unexpected(error: Exception) -> Response[str]:
 def problem(
     status: int, detail: str, faults: list[Fault] | None = None, headers: dict[str, str] | None = None
 ) -> Response[str]:
-    """An answer in RFC 9457's shape."""
-    slug, title = TITLES[status]
-    body = Problem(f"/problems/{slug}", title, status, printable(detail), _request_id(), faults or [])
+    """A refusal as an answer."""
+    body = problem_of(status, detail, _request_id(), faults)
     return Response(status, PROBLEM, msgspec.json.encode(body).decode(), headers)
 
 

@@ -14,6 +14,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from lambda_fn.faults import Limits
+from lambda_fn.sessions import Sessions, SessionsRefused
+
 Array = NDArray[np.float64]
 Artefact = TypeVar("Artefact", "Manifest", "Golden", "Certificate", "Evaluation")
 
@@ -95,6 +98,12 @@ class Forecaster:
             raise ModelRefused(f"{folder / 'model.onnx'}: onnxruntime can't load it ({error})") from None
         self._check_shapes(folder)
         self._replay_golden(folder)
+        try:
+            self.sessions = Sessions(folder)
+        except SessionsRefused as refusal:
+            raise ModelRefused(str(refusal)) from None
+        calendars = self.sessions.calendars
+        self.limits = Limits(self.manifest.window, self.manifest.horizon, tuple(self.intervals), calendars)
 
     def quantiles(self, prices: Array) -> Array:
         """Closing prices (batch, window) float64 → price quantiles (batch, horizon, quantiles) float64."""

@@ -22,6 +22,10 @@ def predict(
         list[str] | None, typer.Option("--id", help="Only this series. Repeatable.", show_default=False)
     ] = None,
     horizon: Annotated[int | None, typer.Option(help="Steps ahead. [the model's]", show_default=False)] = None,
+    calendar: Annotated[
+        str | None,
+        typer.Option(help="Date each step by these sessions: BVMF, XNYS, 24/7 or weekdays.", show_default=False),
+    ] = None,
     skip_bad: SkipBadOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -29,7 +33,7 @@ def predict(
 
     Example: `efemera predict --prices PETR4.SA.csv`
 
-    One series of many, as JSON: `efemera predict --prices prices.csv.gz --id VALE3 --json`
+    One series of many, as JSON: `efemera predict --prices prices.csv.gz --id VALE3 --calendar BVMF --json`
     """
     import msgspec
 
@@ -45,6 +49,9 @@ def predict(
     manifest = forecaster.manifest
     if horizon is not None and not 1 <= horizon <= manifest.horizon:
         raise InputError(f"--horizon: {horizon} is not from 1 to {manifest.horizon}, what this model forecasts")
+    calendars = forecaster.sessions.calendars
+    if calendar is not None and calendar not in calendars:
+        raise InputError(f"--calendar: {calendar!r} is not one of {', '.join(calendars)}")
     table = read_prices(prices, minimum=manifest.window, skip_bad=skip_bad)
     say_notes(table.notes)
     if ids:
@@ -52,7 +59,9 @@ def predict(
     forecasts: list[dict[str, Any]] = []
     for unique_id in table.ids:
         days, closes = table.series(unique_id)
-        found = answer(forecaster, PredictRequest(closes[-manifest.window :].tolist(), horizon))
+        last_date = days[-1].item() if calendar else None
+        window = closes[-manifest.window :].tolist()
+        found = answer(forecaster, PredictRequest(window, None, horizon, None, last_date, calendar))
         forecasts.append({"id": unique_id, "last_date": str(days[-1]), **msgspec.to_builtins(found)})
     if json:
         print_json({"forecasts": forecasts})
@@ -69,6 +78,7 @@ def show_forecasts(forecasts: list[dict[str, Any]]) -> None:
         pad_edge=False,
         show_edge=False,
         collapse_padding=True,
+        padding=(0, 1, 0, 0) if "date" in first["steps"][0] else (0, 1),  # room for dates in 80 columns
         caption=Text(f"model {first['model_version']}, verdict: {first['verdict']}; no investment advice"),
         caption_justify="left",
     )
@@ -86,4 +96,5 @@ def show_forecasts(forecasts: list[dict[str, Any]]) -> None:
 
 def _cells(step: dict[str, Any], naive: float) -> list[str]:
     bounds = ("–".join(price(bound) for bound in interval) for interval in step["intervals"].values())
-    return [f"+{step['step']}", price(naive), price(step["median"]), *bounds]
+    day = step["date"][5:] if step.get("date") else f"+{step['step']}"  # the year stands beside the last close
+    return [day, price(naive), price(step["median"]), *bounds]

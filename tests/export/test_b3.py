@@ -115,7 +115,12 @@ def test_the_table_of_actions_is_known_by_any_name(tmp_path, file):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_run_that_is_ended_leaves_nothing(tmp_path, number, code):
     command = [sys.executable, "-m", "export", "data", "sample", "--series", "3000", "--days", "1500", "--out"]
-    with subprocess.Popen([*command, str(tmp_path / "s.csv.gz")], stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        [*command, str(tmp_path / "s.csv.gz")],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.default_int_handler if code == 130 else signal.SIG_DFL),
+    ) as running:
         while not list(tmp_path.glob(".efemera-*/s.csv.gz")):  # it has begun to write
             assert running.poll() is None
         running.send_signal(number)

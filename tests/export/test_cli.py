@@ -70,6 +70,10 @@ def test_the_whole_path_from_prices_to_a_forecast(efemera, table, tmp_path):
         closes = [float(row["y"]) for row in csv.DictReader(file) if row["unique_id"] == "BBB"]
     expected = Forecaster(model).quantiles(np.array([closes[-60:]]))[0, 0, 3]
     assert forecasts[1]["predicted_price"] == expected
+    code, out, _ = efemera("predict", "-p", table, "-m", model, "--calendar", "weekdays", "--json")
+    assert all(step["date"] > forecasts[0]["last_date"] for step in json.loads(out)["forecasts"][0]["steps"])
+    code, _, err = efemera("predict", "-p", table, "-m", model, "--calendar", "B3")
+    assert (code, "--calendar: 'B3' is not one of BVMF, XNYS, 24/7, weekdays" in err) == (2, True)
     code, out, _ = efemera("predict", "-p", table, "-m", model, "--id", "AAA", "--horizon", "2")
     assert code == 0
     assert "AAA" in out

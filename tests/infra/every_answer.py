@@ -30,8 +30,10 @@ def fail(*_: object) -> None:
 
 
 most = json.dumps({"prices": [10.0 + step % 7 for step in range(5000)]})
+several = [{"id": str(number), "prices": [10.0 + number + step % 7 for step in range(60)]} for number in range(1000)]
 answers = [
     answer("GET", "/health"),
+    answer("POST", "/predict", json.dumps({"series": several, "last_date": "2026-11-19", "calendar": "BVMF"})),
     answer("POST", "/predict", most),
     answer("POST", "/predict", "{"),
     answer("GET", "/"),

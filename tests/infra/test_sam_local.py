@@ -79,6 +79,15 @@ def test_a_base64_body_gives_the_same_forecast(invoke, predicted):
     same_forecast(answer["body"], predicted)
 
 
+def test_several_series_are_answered_or_refused_each_and_dated(invoke, predicted):
+    answer = invoke("predict_series")
+    assert answer["statusCode"] == 200
+    good, bad = answer["body"]["forecasts"]
+    assert (good["id"], good["predicted_price"]) == ("PETR4", predicted["predicted_price"])
+    assert [step["date"] for step in good["steps"]] == ["2026-11-23", "2026-11-24"]  # B3 is closed on 20 November
+    assert (bad["id"], bad["error"]["errors"][0]["pointer"]) == ("SHORT", "/series/1/prices")
+
+
 def test_a_request_that_is_wrong_is_told_where(invoke):
     answer = invoke("predict_invalid")
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (422, "application/problem+json")

@@ -124,7 +124,7 @@ def test_every_fault_is_named_at_once(walk):
         ({"prices": []}, "/prices", "must hold 60 to 5000 numbers, holds 0"),
         ({"prices": [40.0] * 59}, "/prices", "must hold 60 to 5000 numbers, holds 59"),
         ({"prices": [40.0] * 5001}, "/prices", "must hold 60 to 5000 numbers, holds 5001"),
-        ({"prices": [40.0] * 60, "a/b~c": 1}, "/a~1b~0c", "unknown field; known are prices, horizon, levels"),
+        ({"prices": [40.0] * 60, "a/b~c": 1}, "/a~1b~0c", "unknown field; known are prices, series, horizon, levels"),
         ({"prices": [40.0] * 60, "horizon": 6}, "/horizon", "must be a whole number from 1 to 5"),
         ({"prices": [40.0] * 60, "horizon": "2"}, "/horizon", "must be a whole number from 1 to 5"),
         ({"prices": [40.0] * 60, "horizon": True}, "/horizon", "must be a whole number from 1 to 5"),

@@ -1,0 +1,197 @@
+"""Finds every fault of a body that is no valid request, and says where (a JSON pointer) and what. Off the hot path."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+LOWEST_PRICE, HIGHEST_PRICE = 1e-9, 1e12
+MOST_PRICES = 5000
+MOST_SERIES = 1000  # of one request: their answers are 1 MB of Lambda's 6
+MOST_FAULTS = 20  # a body can be wrong in thousands of places; the first ones help
+LONGEST_ID = 200  # characters
+LATEST = datetime.date(9000, 1, 1)  # after which no calendar counts
+NOT_A_PRICE = "must be a number between 1e-9 and 1e12"
+
+FIELDS = ("prices", "series", "horizon", "levels", "last_date", "calendar")
+
+
+class Fault(msgspec.Struct):
+    """One thing wrong with a body: where (a JSON pointer) and what."""
+
+    pointer: str
+    detail: str
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a model can be asked."""
+
+    window: int
+    horizon: int
+    levels: tuple[float, ...]  # of its intervals, in percent
+    calendars: tuple[str, ...]
+    most_prices: int = MOST_PRICES
+
+
+class BadBody(Exception):
+    """The body is no valid request; `status` is 400 where it is no JSON, 422 where it is wrong JSON."""
+
+    def __init__(self, status: int, detail: str, faults: list[Fault]) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.faults = status, detail, faults
+
+
+def explain(body: bytes, limits: Limits, reason: str) -> tuple[dict[str, Any], dict[int, list[Fault]]]:
+    """The body as JSON and the faults of single series in it, where these are all that is wrong; else `BadBody`."""
+    import json  # reads NaN and Infinity, which some clients write, so that they can be pointed at
+
+    try:
+        found = json.loads(body.decode())
+    except RecursionError:
+        raise BadBody(400, "the body is not JSON that can be read: nested too deeply", []) from None
+    except ValueError:
+        raise BadBody(400, f"the body is not JSON: {reason}", []) from None
+    faults = list(_faults(found, limits))
+    if faults:
+        raise refuse(faults)
+    refused = {}
+    for position, series in enumerate(found.get("series") or ()):
+        if wrong := _price_faults(series.get("prices"), "prices" in series, limits, f"/series/{position}/prices"):
+            refused[position] = wrong[:MOST_FAULTS]
+    if not refused:  # msgspec saw something that this file does not know
+        raise refuse([Fault("", reason)])
+    return found, refused
+
+
+def refuse(faults: list[Fault]) -> BadBody:
+    """A 422 with these faults, the first ones of many."""
+    first = faults[0]
+    where = f"{first.pointer} " if first.pointer else "the body "
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return BadBody(422, f"{where}{first.detail}{more}", faults[:MOST_FAULTS])
+
+
+def misfits(
+    limits: Limits,
+    horizon: Any,
+    levels: Sequence[Any] | None,
+    last_date: datetime.date | None,
+    calendar: Any,
+) -> list[Fault]:
+    """What well-formed options ask that this model can't do."""
+    faults = []
+    if horizon is not None and not 1 <= horizon <= limits.horizon:
+        faults.append(Fault("/horizon", f"must be a whole number from 1 to {limits.horizon}"))
+    for index, level in enumerate(levels or []):
+        if level not in limits.levels:
+            faults.append(Fault(f"/levels/{index}", _level_wanted(limits)))
+    if last_date is not None and last_date > LATEST:
+        faults.append(Fault("/last_date", f"must not be after {LATEST}"))
+    if calendar is not None and calendar not in limits.calendars:
+        faults.append(Fault("/calendar", _calendar_wanted(limits)))
+    elif calendar is not None and last_date is None:
+        faults.append(Fault("/calendar", "needs /last_date beside it, the day of the last close"))
+    return faults
+
+
+def length_faults(count: int, window: int, pointer: str) -> list[Fault]:
+    """The fault of a list of prices that is too short or too long."""
+    if window <= count <= MOST_PRICES:
+        return []
+    return [Fault(pointer, f"must hold {window} to {MOST_PRICES} numbers, holds {count}")]
+
+
+def _faults(found: Any, limits: Limits) -> Iterator[Fault]:
+    """Everything wrong but the prices of single series."""
+    if not isinstance(found, dict):
+        yield Fault("", 'must be an object such as {"prices": […]}')
+        return
+    for key in found:
+        if key not in FIELDS:
+            yield Fault(_pointer("", key), f"unknown field; known are {', '.join(FIELDS)}")
+    prices, series = found.get("prices"), found.get("series")
+    if prices is not None and series is not None:
+        yield Fault("/series", "can't stand beside /prices: one series or several")
+    elif series is not None:
+        yield from _series_faults(series)
+    else:
+        yield from _price_faults(prices, "prices" in found, limits, "/prices")
+    horizon, levels, last_date = found.get("horizon"), found.get("levels"), found.get("last_date")
+    if horizon is not None and (isinstance(horizon, bool) or not isinstance(horizon, int)):
+        yield Fault("/horizon", f"must be a whole number from 1 to {limits.horizon}")
+        horizon = None
+    if levels is not None and not isinstance(levels, list):
+        yield Fault("/levels", f"must be a list; {_level_wanted(limits)}")
+        levels = None
+    elif levels is not None and len(levels) > MOST_FAULTS:
+        yield Fault("/levels", f"must hold at most {MOST_FAULTS} numbers, holds {len(levels)}")
+        levels = None
+    else:
+        levels = [level if _is_number(level) else None for level in levels or []]
+    try:
+        day = None if last_date is None else msgspec.convert(last_date, datetime.date)
+    except msgspec.ValidationError:
+        yield Fault("/last_date", "must be a calendar date (YYYY-MM-DD)")
+        day = LATEST
+    yield from misfits(limits, horizon, levels, day, found.get("calendar"))
+
+
+def _series_faults(series: Any) -> Iterator[Fault]:
+    if not isinstance(series, list) or not 1 <= len(series) <= MOST_SERIES:
+        holds = f", holds {len(series)}" if isinstance(series, list) else ""
+        yield Fault("/series", f'must be a list of 1 to {MOST_SERIES} objects such as {{"id": "PETR4", …}}{holds}')
+        return
+    seen: dict[str, int] = {}
+    for position, one in enumerate(series):
+        place = f"/series/{position}"
+        if not isinstance(one, dict):
+            yield Fault(place, 'must be an object with "id" and "prices"')
+            continue
+        for key in one:
+            if key not in ("id", "prices"):
+                yield Fault(_pointer(place, key), "unknown field; known are id, prices")
+        name = one.get("id")
+        if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_ID or printable(name) != name:
+            yield Fault(f"{place}/id", f"must be text of 1 to {LONGEST_ID} characters")
+        elif seen.setdefault(name, position) != position:
+            yield Fault(f"{place}/id", f"is that of /series/{seen[name]} as well")
+
+
+def _price_faults(prices: Any, is_there: bool, limits: Limits, place: str) -> list[Fault]:
+    if not is_there:
+        return [Fault(place, "is required")]
+    if not isinstance(prices, list):
+        return [Fault(place, f"must be a list of {limits.window} to {MOST_PRICES} numbers")]
+    faults = length_faults(len(prices), limits.window, place)
+    return faults + [Fault(f"{place}/{i}", NOT_A_PRICE) for i, price in enumerate(prices) if not _is_price(price)]
+
+
+def _level_wanted(limits: Limits) -> str:
+    listed = ", ".join(f"{level:g}" for level in sorted(limits.levels)) or "none"
+    return f"must be one of this model's interval levels: {listed}"
+
+
+def _calendar_wanted(limits: Limits) -> str:
+    return f"must be one of {', '.join(limits.calendars)}"
+
+
+def _is_price(value: Any) -> bool:
+    return _is_number(value) and LOWEST_PRICE <= value <= HIGHEST_PRICE
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _pointer(place: str, key: str) -> str:
+    """A JSON pointer to a member (RFC 6901), shortened: a key is the client's and can be of any length."""
+    escaped = printable(key[:60]).replace("~", "~0").replace("/", "~1")
+    return f"{place}/{escaped}"
+
+
+def printable(text: str) -> str:
+    """`text` as UTF-8 can carry it: JSON lets a client send half a surrogate pair, an answer can't hold one."""
+    return text.encode("utf-8", "replace").decode()
