@@ -182,7 +182,7 @@ def test_another_content_type_is_415_and_told_what_to_send(walk, kind):
 
 @pytest.mark.parametrize(
     ("path", "method", "allowed"),
-    [("/predict", "GET", "POST"), ("/predict", "DELETE", "POST"), ("/health", "POST", "GET")],
+    [("/predict", "GET", "POST"), ("/predict", "DELETE", "POST"), ("/health", "POST", "GET, HEAD")],
 )
 def test_a_wrong_method_is_405_and_says_which_is_right(path, method, allowed):
     found = api.handler(event("{}", path=path, method=method), Context())

@@ -54,7 +54,8 @@ def b3(
 
     COTAHIST is unadjusted: without `--adjust` every suspected ex-date and split is named. In `actions.csv` a
     dividend is cash per share, a split the shares after for each one before (10; a reverse split 0.1), a bonus the
-    new shares for each one held (0.1 for 10%); ds is the ex-date.
+    new shares for each one held (0.1 for 10%); ds is the ex-date. A .ZIP or .gz that unpacks to more than 8 GiB, or to
+    100 times its size, is refused.
     """
     from export.data.corporate_actions import adjust as back_adjust
     from export.data.corporate_actions import read_actions
