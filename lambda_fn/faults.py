@@ -33,7 +33,6 @@ class Limits(msgspec.Struct, frozen=True):
     horizon: int
     levels: tuple[float, ...]  # of its intervals, in percent
     calendars: tuple[str, ...]
-    most_prices: int = MOST_PRICES
 
 
 class BadBody(Exception):

@@ -12,6 +12,7 @@ from lambda_fn.faults import (
     LONGEST_ID,
     LOWEST_PRICE,
     MOST_FAULTS,
+    MOST_PRICES,
     MOST_SERIES,
     Fault,
     Limits,
@@ -65,7 +66,7 @@ def decode_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused
     if request.prices is not None:
         faults = length_faults(len(request.prices), limits.window, "/prices") + faults
     for position, series in enumerate(request.series or ()):
-        if position not in refused and not limits.window <= len(series.prices) <= limits.most_prices:
+        if position not in refused and not limits.window <= len(series.prices) <= MOST_PRICES:
             refused[position] = length_faults(len(series.prices), limits.window, f"/series/{position}/prices")
     if request.series and len({series.id for series in request.series}) < len(request.series):
         explain(body, limits, "")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -23,7 +21,7 @@ class _Readable(Protocol):
 
 
 def unpack(path: Path, folder: Path) -> Path:
-    """The text of `path`: a copy in `folder` of what a .zip or .gz holds, any other file itself.
+    """The text of `path`: a copy in `folder`, which the caller clears, of what a .zip or .gz holds; else itself.
 
     Raises `InputError` naming the file: damaged, encrypted, not exactly one file inside, a member whose path
     climbs out, more than `LARGEST` bytes or `HIGHEST_RATIO` times its packed size.
@@ -65,7 +63,7 @@ def _only_member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
 def _copy(stream: _Readable, to: Path, path: Path, packed: int) -> None:
     """Count as it comes: what an archive says of its own size is not trusted."""
     written = 0
-    with to.open("wb") as file, _removed_on_error(to):
+    with to.open("wb") as file:
         while block := stream.read(_STEP):
             written += len(block)
             if written > LARGEST:
@@ -73,12 +71,3 @@ def _copy(stream: _Readable, to: Path, path: Path, packed: int) -> None:
             if written > max(RATIO_FROM, HIGHEST_RATIO * packed):
                 raise InputError(f"{path}: refused, unpacks to more than {HIGHEST_RATIO} times its size")
             file.write(block)
-
-
-@contextlib.contextmanager
-def _removed_on_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        path.unlink()
-        raise

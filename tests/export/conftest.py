@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import boto3
 import numpy as np
@@ -77,14 +78,21 @@ def pauses(monkeypatch):
 
 @pytest.fixture
 def efemera(monkeypatch, capsys):
-    """Run `efemera data yahoo` as a user does; exit code, stdout, stderr."""
+    """Run the command as a user does; exit code, stdout, stderr."""
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["efemera", "data", "yahoo", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
+    def run(*arguments, columns=200):
+        monkeypatch.setattr(sys, "argv", ["efemera", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", str(columns))
         with pytest.raises(SystemExit) as ended:
             cli.main()
         captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
         return ended.value.code or 0, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def data_yahoo(efemera):
+    """Run `efemera data yahoo`."""
+    return partial(efemera, "data", "yahoo")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
+from functools import partial
 
 import duckdb
 import jsonschema
 import pytest
 
-from export import cli
 from export.commands.data import audit_tables
 from export.data.findings import KINDS
 from tests.export.price_tables import HEADER, YAHOO, write
@@ -64,19 +63,9 @@ REPORT = {
 
 
 @pytest.fixture
-def audit(monkeypatch, capsys):
-    """Run `efemera data audit` as a user does; exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["efemera", "data", "audit", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "120")
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
+def audit(efemera):
+    """Run `efemera data audit`."""
+    return partial(efemera, "data", "audit", columns=120)
 
 
 @pytest.fixture

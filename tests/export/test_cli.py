@@ -11,25 +11,9 @@ import sys
 import numpy as np
 import pytest
 
-from export import cli
 from export.data.sample import made_market
 from export.screen import price
 from lambda_fn.forecaster import Forecaster
-
-
-@pytest.fixture
-def efemera(monkeypatch, capsys):
-    """Run the command as a user does; exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["efemera", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from export import cli
 from export.data.calendars import sessions as sessions_of
 from export.data.sessions import as_json, digest_of, freeze_sessions
 from export.schemas import read_schema
@@ -22,20 +21,10 @@ FIRST, LAST = np.datetime64("2026-01-01"), np.datetime64("2026-03-31")
 
 
 @pytest.fixture
-def sessions(monkeypatch, capsys, tmp_path):
-    """Run `efemera data sessions` as a user does, in an empty folder; exit code, stdout, stderr."""
+def sessions(efemera, monkeypatch, tmp_path):
+    """Run `efemera data sessions` in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["efemera", "data", "sessions", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
+    return partial(efemera, "data", "sessions")
 
 
 def read(name: str) -> dict:
