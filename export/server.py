@@ -19,6 +19,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 LARGEST_BODY = 6 * 1024 * 1024  # what Lambda takes
+TOO_LONG = {"statusCode": 413, "body": '{"message":"Request Too Long"}'}  # in API Gateway's words
 TIME_LIMIT_MS = 10_000  # the template's Timeout
 
 
@@ -29,6 +30,7 @@ class Gateway:
     """
 
     def __init__(self, handler: Handler) -> None:
+        """`handler` can be replaced at any time, between two requests."""
         self.handler = handler
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -36,7 +38,7 @@ class Gateway:
         assert scope["type"] == "http"
         body = await _read(receive)
         if body is None:
-            await _answer(send, {"statusCode": 413, "body": '{"message":"Request Too Long"}'}, head=False)
+            await _answer(send, TOO_LONG, head=False)
             return
         request_id = str(uuid.uuid4())
         found = self.handler(event_of(scope, body, request_id), lambda_context(request_id))
@@ -108,10 +110,10 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def server_of(handler: Handler) -> uvicorn.Server:
-    """A server for `handler`; `run(sockets=[…])` serves until `should_exit` or Ctrl-C."""
+def server_of(gateway: Gateway) -> uvicorn.Server:
+    """A server for `gateway`; `run(sockets=[…])` serves until `should_exit` or Ctrl-C."""
     config = uvicorn.Config(
-        Gateway(handler),
+        gateway,
         log_level="warning",
         lifespan="off",
         access_log=False,

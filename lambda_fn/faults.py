@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from lambda_fn.refusal import MOST_COUNTED, MOST_FAULTS, Fault, Refusal, invalid, printable
+
 LOWEST_PRICE, HIGHEST_PRICE = 1e-9, 1e12
 MOST_PRICES = 5000
 MOST_SERIES = 1000  # of one request: their answers are 1 MB of Lambda's 6
-MOST_FAULTS = 20  # a body can be wrong in thousands of places; the first ones help
+MOST_LEVELS = 20
 LONGEST_ID = 200  # characters
-LATEST = datetime.date(9000, 1, 1)  # after which no calendar counts
 NOT_A_PRICE = "must be a number between 1e-9 and 1e12"
 
 FIELDS = ("prices", "series", "horizon", "levels", "last_date", "calendar")
-
-
-class Fault(msgspec.Struct):
-    """One thing wrong with a body: where (a JSON pointer) and what."""
-
-    pointer: str
-    detail: str
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -35,50 +30,34 @@ class Limits(msgspec.Struct, frozen=True):
     calendars: tuple[str, ...]
 
 
-class BadBody(Exception):
-    """The body is no valid request; `status` is 400 where it is no JSON, 422 where it is wrong JSON."""
-
-    def __init__(self, status: int, detail: str, faults: list[Fault]) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.faults = status, detail, faults
-
-
 def explain(body: bytes, limits: Limits, reason: str) -> tuple[dict[str, Any], dict[int, list[Fault]]]:
-    """The body as JSON and the faults of single series in it, where these are all that is wrong; else `BadBody`."""
+    """The body as JSON and the faults of single series in it, where these are all that is wrong; else `Refusal`."""
     import json  # reads NaN and Infinity, which some clients write, so that they can be pointed at
 
     try:
         found = json.loads(body.decode())
     except RecursionError:
-        raise BadBody(400, "the body is not JSON that can be read: nested too deeply", []) from None
+        raise Refusal(400, "the body is not JSON that can be read: nested too deeply") from None
     except ValueError:
-        raise BadBody(400, f"the body is not JSON: {reason}", []) from None
-    faults = list(_faults(found, limits))
+        raise Refusal(400, f"the body is not JSON: {reason}") from None
+    faults = list(islice(_faults(found, limits), MOST_COUNTED))
     if faults:
-        raise refuse(faults)
+        raise invalid(faults)
     refused = {}
     for position, series in enumerate(found.get("series") or ()):
         if wrong := _price_faults(series.get("prices"), "prices" in series, limits, f"/series/{position}/prices"):
             refused[position] = wrong[:MOST_FAULTS]
     if not refused:  # msgspec saw something that this file does not know
-        raise refuse([Fault("", reason)])
+        raise invalid([Fault("", reason)])
     return found, refused
-
-
-def refuse(faults: list[Fault]) -> BadBody:
-    """A 422 with these faults, the first ones of many."""
-    first = faults[0]
-    where = f"{first.pointer} " if first.pointer else "the body "
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return BadBody(422, f"{where}{first.detail}{more}", faults[:MOST_FAULTS])
 
 
 def misfits(
     limits: Limits,
     horizon: Any,
     levels: Sequence[Any] | None,
-    last_date: datetime.date | None,
     calendar: Any,
+    is_dated: bool,
 ) -> list[Fault]:
     """What well-formed options ask that this model can't do."""
     faults = []
@@ -87,11 +66,9 @@ def misfits(
     for index, level in enumerate(levels or []):
         if level not in limits.levels:
             faults.append(Fault(f"/levels/{index}", _level_wanted(limits)))
-    if last_date is not None and last_date > LATEST:
-        faults.append(Fault("/last_date", f"must not be after {LATEST}"))
     if calendar is not None and calendar not in limits.calendars:
         faults.append(Fault("/calendar", _calendar_wanted(limits)))
-    elif calendar is not None and last_date is None:
+    elif calendar is not None and not is_dated:
         faults.append(Fault("/calendar", "needs /last_date beside it, the day of the last close"))
     return faults
 
@@ -125,17 +102,16 @@ def _faults(found: Any, limits: Limits) -> Iterator[Fault]:
     if levels is not None and not isinstance(levels, list):
         yield Fault("/levels", f"must be a list; {_level_wanted(limits)}")
         levels = None
-    elif levels is not None and len(levels) > MOST_FAULTS:
-        yield Fault("/levels", f"must hold at most {MOST_FAULTS} numbers, holds {len(levels)}")
+    elif levels is not None and len(levels) > MOST_LEVELS:
+        yield Fault("/levels", f"must hold at most {MOST_LEVELS} numbers, holds {len(levels)}")
         levels = None
     else:
         levels = [level if _is_number(level) else None for level in levels or []]
     try:
-        day = None if last_date is None else msgspec.convert(last_date, datetime.date)
+        msgspec.convert(last_date, datetime.date | None)
     except msgspec.ValidationError:
         yield Fault("/last_date", "must be a calendar date (YYYY-MM-DD)")
-        day = LATEST
-    yield from misfits(limits, horizon, levels, day, found.get("calendar"))
+    yield from misfits(limits, horizon, levels, found.get("calendar"), last_date is not None)
 
 
 def _series_faults(series: Any) -> Iterator[Fault]:
@@ -165,7 +141,9 @@ def _price_faults(prices: Any, is_there: bool, limits: Limits, place: str) -> li
     if not isinstance(prices, list):
         return [Fault(place, f"must be a list of {limits.window} to {MOST_PRICES} numbers")]
     faults = length_faults(len(prices), limits.window, place)
-    return faults + [Fault(f"{place}/{i}", NOT_A_PRICE) for i, price in enumerate(prices) if not _is_price(price)]
+    if len(prices) > MOST_PRICES:
+        return faults
+    return faults + [Fault(f"{place}/{i}", NOT_A_PRICE) for i, price in enumerate(prices) if not is_price(price)]
 
 
 def _level_wanted(limits: Limits) -> str:
@@ -177,7 +155,8 @@ def _calendar_wanted(limits: Limits) -> str:
     return f"must be one of {', '.join(limits.calendars)}"
 
 
-def _is_price(value: Any) -> bool:
+def is_price(value: Any) -> bool:
+    """Whether a JSON value is a price that a model takes."""
     return _is_number(value) and LOWEST_PRICE <= value <= HIGHEST_PRICE
 
 
@@ -189,8 +168,3 @@ def _pointer(place: str, key: str) -> str:
     """A JSON pointer to a member (RFC 6901), shortened: a key is the client's and can be of any length."""
     escaped = printable(key[:60]).replace("~", "~0").replace("/", "~1")
     return f"{place}/{escaped}"
-
-
-def printable(text: str) -> str:
-    """`text` as UTF-8 can carry it: JSON lets a client send half a surrogate pair, an answer can't hold one."""
-    return text.encode("utf-8", "replace").decode()

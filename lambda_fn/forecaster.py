@@ -97,7 +97,7 @@ class Forecaster:
         except Exception as error:  # onnxruntime's errors share no base class
             raise ModelRefused(f"{folder / 'model.onnx'}: onnxruntime can't load it ({error})") from None
         self._check_shapes(folder)
-        self._replay_golden(folder)
+        self.self_check = self._replay_golden(folder)  # worst relative difference from PyTorch's answers
         try:
             self.sessions = Sessions(folder)
         except SessionsRefused as refusal:
@@ -110,7 +110,7 @@ class Forecaster:
         answer: Array = self._session.run(["quantiles"], {"prices": prices})[0]
         return answer
 
-    def _replay_golden(self, folder: Path) -> None:
+    def _replay_golden(self, folder: Path) -> float:
         """The self-check, and the warm-up: the served graph must give the very answers PyTorch gave."""
         path, golden = folder / "golden.json", _read(folder, "golden.json", Golden)
         try:
@@ -129,6 +129,7 @@ class Forecaster:
             raise ModelRefused(
                 f"{path}: the model's answers differ from PyTorch's by {worst:.2g}, more than {limit:.2g}"
             )
+        return worst
 
     def _check_shapes(self, folder: Path) -> None:
         """The graph must read and answer what the manifest says."""

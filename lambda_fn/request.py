@@ -11,16 +11,15 @@ from lambda_fn.faults import (
     HIGHEST_PRICE,
     LONGEST_ID,
     LOWEST_PRICE,
-    MOST_FAULTS,
+    MOST_LEVELS,
     MOST_PRICES,
     MOST_SERIES,
-    Fault,
     Limits,
     explain,
     length_faults,
     misfits,
-    refuse,
 )
+from lambda_fn.refusal import Fault, invalid
 
 Price = Annotated[float, msgspec.Meta(ge=LOWEST_PRICE, le=HIGHEST_PRICE)]
 
@@ -38,7 +37,7 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     prices: list[Price] | None = None
     series: Annotated[list[Series], msgspec.Meta(min_length=1, max_length=MOST_SERIES)] | None = None
     horizon: int | None = None
-    levels: Annotated[list[float], msgspec.Meta(max_length=MOST_FAULTS)] | None = None
+    levels: Annotated[list[float], msgspec.Meta(max_length=MOST_LEVELS)] | None = None
     last_date: datetime.date | None = None  # the day of the last close: steps are then dated
     calendar: str | None = None  # whose sessions follow it; weekdays unless named
 
@@ -51,7 +50,7 @@ _decoder = msgspec.json.Decoder(PredictRequest)
 def decode_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused]:
     """The request, if a model of these limits can answer it, and the series of it that can't be answered.
 
-    Raises `BadBody` with every fault found, not the first alone. A series with bad prices is no reason to refuse
+    Raises `Refusal` with every fault found, not the first alone. A series with bad prices is no reason to refuse
     the others.
     """
     try:
@@ -62,7 +61,7 @@ def decode_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused
         refused = {}
     if (request.prices is None) == (request.series is None):
         explain(body, limits, "")
-    faults = misfits(limits, request.horizon, request.levels, request.last_date, request.calendar)
+    faults = misfits(limits, request.horizon, request.levels, request.calendar, request.last_date is not None)
     if request.prices is not None:
         faults = length_faults(len(request.prices), limits.window, "/prices") + faults
     for position, series in enumerate(request.series or ()):
@@ -71,12 +70,12 @@ def decode_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused
     if request.series and len({series.id for series in request.series}) < len(request.series):
         explain(body, limits, "")
     if faults:
-        raise refuse(faults)
+        raise invalid(faults)
     return request, refused
 
 
 def _salvage(body: bytes, limits: Limits, reason: str) -> tuple[PredictRequest, Refused]:
-    """The request without its bad series, or `BadBody`. Slow, and only reached by a request with a fault."""
+    """The request without its bad series, or `Refusal`. Slow, and only reached by a request with a fault."""
     found, refused = explain(body, limits, reason)
     for position in refused:
         found["series"][position] = {"id": found["series"][position]["id"], "prices": []}

@@ -44,21 +44,21 @@ class Sessions:
         `calendar` is one of `calendars`. An exchange's days before the file's first are as unknown as those
         after its last: a date that may be wrong is worse than none.
         """
+        known: list[str | None]
         if calendar == WEEKDAYS:
-            return list(_weekdays(last_date, count))
-        assert self._frozen is not None, calendar
-        day, days = last_date.isoformat(), self._frozen.calendars[calendar]
-        known: list[str | None] = []
-        if self._frozen.first <= day:
+            known = _weekdays(last_date, count)
+        else:
+            assert self._frozen is not None, calendar
+            day, days = last_date.isoformat(), self._frozen.calendars[calendar]
             start = bisect_right(days, day)
-            known += days[start : start + count]
+            known = [*days[start : start + count]] if self._frozen.first <= day else []
         return known + [None] * (count - len(known))
 
 
-def _weekdays(last_date: datetime.date, count: int) -> list[str]:
-    found: list[str] = []
+def _weekdays(last_date: datetime.date, count: int) -> list[str | None]:
+    found: list[str | None] = []
     number = last_date.toordinal()
-    while len(found) < count:
+    while len(found) < count and number < datetime.date.max.toordinal():
         number += 1
         day = datetime.date.fromordinal(number)
         if day.weekday() < 5:

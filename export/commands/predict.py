@@ -41,6 +41,7 @@ def predict(
     from lambda_fn.answer import answer
     from lambda_fn.forecaster import Forecaster, ModelRefused
     from lambda_fn.request import PredictRequest
+    from lambda_fn.run import Run
 
     try:
         forecaster = Forecaster(model)
@@ -61,7 +62,7 @@ def predict(
         days, closes = table.series(unique_id)
         last_date = days[-1].item() if calendar else None
         window = closes[-manifest.window :].tolist()
-        found = answer(forecaster, PredictRequest(window, None, horizon, None, last_date, calendar))
+        found = answer(Run(forecaster), PredictRequest(window, None, horizon, None, last_date, calendar))
         forecasts.append({"id": unique_id, "last_date": str(days[-1]), **msgspec.to_builtins(found)})
     if json:
         print_json({"forecasts": forecasts})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Annotated
+import threading
+from typing import Annotated, Any
 
 import typer
 
@@ -12,31 +14,73 @@ from export.errors import GateRefused
 from export.screen import out as screen
 
 HOST = "127.0.0.1"
+LIVE = "/v2/health/live"
 
 
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     model: ModelOption = MODELS,
+    base_path: Annotated[
+        str, typer.Option(help="Answer below this path as well, as behind a proxy or a stage.", show_default=False)
+    ] = "",
+    log: Annotated[bool, typer.Option("--log", help="Print the log lines that Lambda would write.")] = False,
 ) -> None:
     """Answer HTTP on this machine with the handler that runs on Lambda; Ctrl-C ends it.
 
+    Until the model is verified `/v2/health/live` is answered and all else is 503. What the API takes and answers:
+    `/openapi.json`.
+
     Example: `efemera serve --port 0`
+
+    As behind API Gateway's stage `prod`, with its log: `efemera serve --base-path /prod --log`
     """
     os.environ["EFEMERA_MODELS"] = str(model)
-    from export.server import listen, server_of
-    from lambda_fn.forecaster import ModelRefused
+    os.environ["EFEMERA_BASE_PATH"] = base_path
+    if not log:
+        os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
+        os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
+    from export.server import Gateway, listen, server_of
 
-    try:
-        from lambda_fn.api import (
-            forecaster,
-            handler,
-        )  # verifies the model, as a Lambda environment does at its start
-    except ModelRefused as refusal:
-        raise GateRefused(str(refusal)) from None
     with listen(HOST, port) as socket:
-        address = f"http://{HOST}:{socket.getsockname()[1]}"
-        screen.print(f"Efemera answers on {address} (model {forecaster.manifest.model_version}). Ctrl-C ends it.")
+        gateway = Gateway(starting)
+        server = server_of(gateway)
+        address = f"http://{HOST}:{socket.getsockname()[1]}{'/' if base_path.strip('/') else ''}{base_path.strip('/')}"
+        failures: list[Exception] = []
+
+        def load() -> None:
+            """Verify the model, as a Lambda environment does at its start, then answer with it."""
+            try:
+                from lambda_fn.api import forecaster, handler
+            except Exception as error:
+                failures.append(error)
+                server.should_exit = True
+                return
+            gateway.handler = handler
+            screen.print(f"Efemera answers on {address} (model {forecaster.manifest.model_version}). Ctrl-C ends it.")
+
+        loading = threading.Thread(target=load, daemon=True)
+        loading.start()
         try:
-            server_of(handler).run(sockets=[socket])
+            server.run(sockets=[socket])
         except KeyboardInterrupt:
             screen.print("ended")
+        loading.join()
+    for failure in failures:
+        from lambda_fn.forecaster import ModelRefused
+
+        if isinstance(failure, ModelRefused):
+            raise GateRefused(str(failure)) from None
+        raise failure
+
+
+def starting(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The answers of a server that lives and is not ready."""
+    from lambda_fn.refusal import Refusal
+
+    if event["rawPath"].endswith(LIVE):
+        return {"statusCode": 200, "headers": {"Cache-Control": "no-store"}, "body": json.dumps({"live": True})}
+    import msgspec
+
+    problem = Refusal(503, "the model is being verified").problem(context.aws_request_id)
+    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store", "Retry-After": "1"}
+    return {"statusCode": 503, "headers": headers, "body": msgspec.json.encode(problem).decode()}

@@ -16,6 +16,7 @@ from export.data.sessions import as_json, digest_of, freeze_sessions
 from lambda_fn.answer import answer
 from lambda_fn.forecaster import Forecaster, Golden, Manifest, TrainingData
 from lambda_fn.request import PredictRequest
+from lambda_fn.run import Run
 
 MODELS = Path(__file__).parent.parent.parent / "models"
 
@@ -79,7 +80,7 @@ def test_the_pytorch_network_of_the_checkpoint_says_what_the_handler_says(prices
     import torch
 
     network, _ = read_checkpoint(MODELS / "model_lstm.pth")
-    served = answer(Forecaster(MODELS), PredictRequest(prices)).predicted_price
+    served = answer(Run(Forecaster(MODELS)), PredictRequest(prices)).predicted_price
     with torch.no_grad():
         trained = network(torch.tensor([prices], dtype=torch.float64))[0].item()
     assert served == pytest.approx(trained, rel=2e-5)  # a scale of up to 1 × the gate's tolerance

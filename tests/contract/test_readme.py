@@ -123,8 +123,9 @@ def test_the_answer_shown_is_the_one_given():
     from lambda_fn.answer import answer
     from lambda_fn.forecaster import Forecaster
     from lambda_fn.request import PredictRequest
+    from lambda_fn.run import Run
 
-    found = answer(Forecaster(ROOT / "models"), PredictRequest([float(price) for price in range(41, 101)]))
+    found = answer(Run(Forecaster(ROOT / "models")), PredictRequest([float(price) for price in range(41, 101)]))
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     low, high = found.steps[0].intervals["95"]
     assert f'"predicted_price": {found.predicted_price:.3f}' in text

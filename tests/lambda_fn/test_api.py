@@ -211,7 +211,7 @@ def test_a_fault_of_ours_is_500_with_its_stack_in_the_log_and_no_price_anywhere(
 
     monkeypatch.setattr(api, "answer", fail)
     status, body = problem({"prices": walk})
-    logged = capsys.readouterr().out + caplog.text
+    logged = capsys.readouterr().out + "".join(map(api.logger.registered_formatter.format, caplog.records))
     assert status == 500
     assert "RuntimeError" in logged
     assert "request-1" in logged

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_fn.answer import BLOCK
+from lambda_fn.run import BLOCK
 from tests.lambda_fn.conftest import MODELS
 from tests.lambda_fn.test_api import call, pointers, problem
 
@@ -116,6 +116,12 @@ def test_without_a_calendar_steps_are_weekdays_and_without_a_day_they_have_no_da
     assert "date" not in call({"prices": walk})[2]["steps"][0]
 
 
+def test_the_last_days_of_the_calendar_have_no_sessions_after_them(walk):
+    body = call({"prices": walk, "last_date": "9999-12-29"})[2]
+    assert [step["date"] for step in body["steps"]] == ["9999-12-30", "9999-12-31", None, None, None]
+    assert body["warnings"] == ["undated"]
+
+
 @pytest.mark.parametrize("day", ["2001-05-05", "2035-01-01"])
 def test_days_that_a_calendar_does_not_reach_have_no_date_and_a_warning(walk, day):
     body = call({"prices": walk, "last_date": day, "calendar": "XNYS"})[2]
@@ -129,7 +135,6 @@ def test_days_that_a_calendar_does_not_reach_have_no_date_and_a_warning(walk, da
     [
         ({"last_date": "2026-13-01"}, "/last_date", "must be a calendar date (YYYY-MM-DD)"),
         ({"last_date": 20261101}, "/last_date", "must be a calendar date (YYYY-MM-DD)"),
-        ({"last_date": "9999-12-31"}, "/last_date", "must not be after 9000-01-01"),
         ({"last_date": "2026-11-20", "calendar": "B3"}, "/calendar", "must be one of BVMF, XNYS, 24/7, weekdays"),
         ({"last_date": "2026-11-20", "calendar": ["BVMF"]}, "/calendar", "must be one of BVMF"),
         ({"calendar": "BVMF"}, "/calendar", "needs /last_date beside it"),

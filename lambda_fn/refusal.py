@@ -1,0 +1,76 @@
+"""A request that can't be answered as it is: the one exception of the API, and what becomes of it (RFC 9457)."""
+
+from __future__ import annotations
+
+import msgspec
+
+MOST_FAULTS = 20  # a body can be wrong in thousands of places; the first ones help
+MOST_COUNTED = 1000
+
+KINDS = {
+    400: ("malformed-body", "The request can't be read"),
+    404: ("not-found", "No such path"),
+    405: ("method-not-allowed", "No such method here"),
+    413: ("body-too-large", "The body is too large"),
+    415: ("unsupported-media-type", "The body must be JSON"),
+    422: ("invalid-request", "The request is not valid"),
+    500: ("internal-error", "Something went wrong here"),
+    503: ("not-now", "Not now: try again"),
+}
+
+
+class Fault(msgspec.Struct):
+    """One thing wrong with a body: where (a JSON pointer) and what."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """The body of an `application/problem+json` answer."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str  # the request id
+    errors: list[Fault] = []
+    error: str | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # `detail` again, by the name that the Open Inference Protocol gives it
+
+
+class Refusal(Exception):
+    """Why a request is not answered: an HTTP status, a sentence, the faults of its body, headers of the answer."""
+
+    def __init__(
+        self, status: int, detail: str, faults: list[Fault] | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, headers or {}
+        self.faults = (faults or [])[:MOST_FAULTS]
+
+    @property
+    def reason(self) -> str:
+        """What kind of refusal this is, in one word of a log line."""
+        return KINDS[self.status][0]
+
+    def problem(self, instance: str) -> Problem:
+        """The refusal as an answer to the request of this id."""
+        slug, title = KINDS[self.status]
+        return Problem(f"/problems/{slug}", title, self.status, printable(self.detail), instance, self.faults)
+
+
+def invalid(faults: list[Fault]) -> Refusal:
+    """A 422 with these faults, the first ones of many."""
+    first = faults[0]
+    where = f"{first.pointer} " if first.pointer else "the body "
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    if len(faults) >= MOST_COUNTED:
+        more = f" (and more than {MOST_COUNTED - 2:,} more)"
+    return Refusal(422, f"{where}{first.detail}{more}", faults)
+
+
+def printable(text: str) -> str:
+    """`text` as UTF-8 can carry it: JSON lets a client send half a surrogate pair, an answer can't hold one."""
+    return text.encode("utf-8", "replace").decode()

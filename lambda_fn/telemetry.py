@@ -1,0 +1,66 @@
+"""What an operator sees: one line a request, metric and log in one (CloudWatch's embedded metric format).
+
+Powertools makes the format; `POWERTOOLS_METRICS_NAMESPACE`, `POWERTOOLS_SERVICE_NAME` and `POWERTOOLS_METRICS_DISABLED`
+work as its documentation says. No price, no body and nothing else that a client wrote is ever in the line.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+
+from lambda_fn.powertools import AmazonCloudWatchEMFProvider, is_metrics_disabled
+
+SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME") or "efemera"
+COUNT, MILLISECONDS = "Count", "Milliseconds"
+
+_provider = AmazonCloudWatchEMFProvider(
+    namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Efemera", service=SERVICE
+)
+_provider.dimension_sets.append({"service": SERVICE})  # every metric by service and route, and by service alone
+_silent = is_metrics_disabled()
+_cold = True
+
+
+class Line(msgspec.Struct):
+    """What is said of one request."""
+
+    route: str  # one of the API's own, never the path a client wrote
+    status: int
+    request_id: str
+    seconds: float  # from the event to the answer
+    inference_seconds: float  # of these, inside onnxruntime
+    series: int  # forecast
+    refusals: dict[str, int]  # reason → how many series, or the one request
+    model_version: str
+    model_digest: str
+
+
+def write(line: Line) -> None:
+    """Print the line; the first one of a process also says that its start was a cold one."""
+    global _cold
+    cold, _cold = _cold, False
+    if _silent:
+        return
+    metrics: dict[str, dict[str, Any]] = {
+        "Latency": {"Unit": MILLISECONDS, "Value": round(line.seconds * 1e3, 3)},
+        "Series": {"Unit": COUNT, "Value": line.series},
+    }
+    if line.series:
+        metrics["InferenceTime"] = {"Unit": MILLISECONDS, "Value": round(line.inference_seconds * 1e3, 3)}
+    if cold:
+        metrics["ColdStart"] = {"Unit": COUNT, "Value": 1}
+    for reason, count in line.refusals.items():
+        metrics["Refused" + reason.title().replace("-", "")] = {"Unit": COUNT, "Value": count}
+    properties = {
+        "status": line.status,
+        "request_id": line.request_id,
+        "model_version": line.model_version,
+        "model_digest": line.model_digest,
+        "cold_start": cold,
+        "refusals": line.refusals,
+    }
+    found = _provider.serialize_metric_set(metrics, {"service": SERVICE, "route": line.route}, properties)
+    print(msgspec.json.encode(found).decode())
