@@ -60,7 +60,7 @@ class SeriesRefused(msgspec.Struct):
 class Forecasts(msgspec.Struct):
     """The answer to several series, in their order."""
 
-    forecasts: list[SeriesForecast | SeriesRefused]
+    forecasts: list[Any]  # of each series a SeriesForecast, encoded already, or a SeriesRefused
     verdict: str
     model_version: str
     model_digest: str
@@ -112,7 +112,7 @@ class _Plan:
         self._pack = struct.Struct(f"{self._window}d").pack  # a third of the time of np.array on nested lists
         levels = forecaster.intervals if request.levels is None else request.levels
         self._bounds = [(f"{level:g}", *forecaster.intervals[level]) for level in levels]
-        count = request.horizon or forecaster.manifest.horizon
+        count = int(request.horizon or forecaster.manifest.horizon)
         days: list[Day] = [msgspec.UNSET] * count
         if request.last_date is not None:
             days = list(forecaster.sessions.after(request.calendar or WEEKDAYS, request.last_date, count))

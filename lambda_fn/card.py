@@ -73,6 +73,47 @@ def read(folder: Path, forecaster: Forecaster) -> Card:
     )  # fmt: skip
 
 
-def openapi(forecaster: Forecaster) -> bytes:
-    """The OpenAPI document."""
-    return OPENAPI.read_bytes()
+def openapi(forecaster: Forecaster, base_path: str) -> dict[str, Any]:
+    """The OpenAPI document that `infra/openapi.py` wrote, for this model and for where the API is mounted.
+
+    The examples are those of the project's model: one with other limits is described without them.
+    """
+    document: dict[str, Any] = msgspec.json.decode(OPENAPI.read_bytes())
+    document["servers"] = [{"url": base_path or "/"}]
+    schemas, ours = document["components"]["schemas"], limit_schemas(forecaster)
+    if any(schemas[name] != schema for name, schema in ours.items()):
+        _drop_examples(document)
+    schemas.update(ours)
+    return document
+
+
+def limit_schemas(forecaster: Forecaster) -> dict[str, Any]:
+    """The JSON schemas that differ between models."""
+    limits, horizon = forecaster.limits, forecaster.manifest.horizon
+    levels: dict[str, Any] = {"enum": list(limits.levels)} if limits.levels else {"not": {}}
+    return {
+        "Closes": {
+            "description": f"Closing prices, oldest first; the model reads the last {limits.window}.",
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/Price"},
+            "minItems": limits.window,
+            "maxItems": MOST_PRICES,
+        },
+        "Horizon": {"description": "Steps ahead.", "type": "integer", "minimum": 1, "maximum": horizon},
+        "Level": {"description": "An interval's level in percent.", **levels},
+        "Calendar": {"description": "Whose sessions follow the last close.", "enum": list(limits.calendars)},
+        "Shape": {
+            "description": "Windows, and closes in each.",
+            "type": "array",
+            "prefixItems": [{"type": "integer", "minimum": 1, "maximum": MOST_SERIES}, {"const": limits.window}],
+            "items": False,
+            "minItems": 2,
+        },
+    }
+
+
+def _drop_examples(part: Any) -> None:
+    if isinstance(part, dict):
+        part.pop("examples", None)
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _drop_examples(inner)

@@ -61,7 +61,7 @@ def misfits(
 ) -> list[Fault]:
     """What well-formed options ask that this model can't do."""
     faults = []
-    if horizon is not None and not 1 <= horizon <= limits.horizon:
+    if horizon is not None and horizon not in range(1, limits.horizon + 1):  # 5.0 is a whole number in JSON
         faults.append(Fault("/horizon", f"must be a whole number from 1 to {limits.horizon}"))
     for index, level in enumerate(levels or []):
         if level not in limits.levels:
@@ -96,9 +96,8 @@ def _faults(found: Any, limits: Limits) -> Iterator[Fault]:
     else:
         yield from _price_faults(prices, "prices" in found, limits, "/prices")
     horizon, levels, last_date = found.get("horizon"), found.get("levels"), found.get("last_date")
-    if horizon is not None and (isinstance(horizon, bool) or not isinstance(horizon, int)):
-        yield Fault("/horizon", f"must be a whole number from 1 to {limits.horizon}")
-        horizon = None
+    if horizon is not None and not _is_number(horizon):
+        horizon = 0  # no horizon of any model: `misfits` names it
     if levels is not None and not isinstance(levels, list):
         yield Fault("/levels", f"must be a list; {_level_wanted(limits)}")
         levels = None

@@ -13,11 +13,12 @@ import numpy as np
 
 from lambda_fn import __version__
 from lambda_fn.event import Event
-from lambda_fn.faults import MOST_SERIES, NOT_A_PRICE, is_price
+from lambda_fn.faults import MOST_SERIES
 from lambda_fn.forecaster import Array, Forecaster
 from lambda_fn.refusal import Fault, Refusal, invalid, printable
 from lambda_fn.request import Price
 from lambda_fn.run import BLOCK, Run
+from lambda_fn.tensor_faults import element_faults, no_json, read_json
 
 ROOT = "/v2"
 NAME = "efemera"
@@ -45,6 +46,25 @@ class ServerMetadata(msgspec.Struct):
     extensions: list[str]
 
 
+class Live(msgspec.Struct):
+    """`GET /v2/health/live`."""
+
+    live: bool = True
+
+
+class Ready(msgspec.Struct):
+    """`GET /v2/health/ready`."""
+
+    ready: bool = True
+
+
+class ModelReady(msgspec.Struct):
+    """`GET /v2/models/efemera/ready`."""
+
+    name: str = NAME
+    ready: bool = True
+
+
 class ModelMetadata(msgspec.Struct):
     """`GET /v2/models/efemera`."""
 
@@ -61,7 +81,7 @@ class InferInput(msgspec.Struct):
     name: str
     shape: list[int]
     datatype: str
-    data: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     parameters: dict[str, Any] = {}
 
 
@@ -146,7 +166,7 @@ def infer(run: Run, body: bytes) -> InferResponse:
     except msgspec.ValidationError as error:
         raise Refusal(422, f"the body is no inference request: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(400, f"the body is not JSON: {error}") from None
+        raise no_json(body, str(error)) from None
     known = [tensor.name for tensor in metadata(forecaster).outputs]
     faults = [
         Fault(f"/outputs/{position}/name", f"must be one of {', '.join(known)}")
@@ -180,14 +200,15 @@ def _prices(tensor: InferInput, window: int, faults: list[Fault]) -> Array:
     shape = tensor.shape
     if len(shape) != 2 or not 1 <= shape[0] <= MOST_SERIES or shape[1] != window:
         faults.append(Fault(f"{place}/shape", f"must be [n, {window}] with n from 1 to {MOST_SERIES}"))
-    elif not tensor.data:
+    elif tensor.data is msgspec.UNSET:
         faults.append(Fault(f"{place}/data", "is required"))
     else:
         try:
             nested = NESTED.match(tensor.data) is not None
             prices = np.array((_nested if nested else _flat).decode(tensor.data), np.float64)
         except (msgspec.ValidationError, ValueError):
-            faults += _data_faults(bytes(tensor.data), shape, f"{place}/data")
+            wanted = f"must hold {shape[0]} × {window} numbers, flat or nested"
+            faults += element_faults(read_json(bytes(tensor.data))) or [Fault(f"{place}/data", wanted)]
         else:
             if prices.shape == tuple(shape) or (not nested and prices.size == shape[0] * window):
                 if faults:
@@ -195,22 +216,3 @@ def _prices(tensor: InferInput, window: int, faults: list[Fault]) -> Array:
                 return prices.reshape(shape)
             faults.append(Fault(f"{place}/data", f"must hold {shape[0]} × {window} numbers, flat or nested"))
     raise invalid(faults)
-
-
-def _data_faults(data: bytes, shape: list[int], place: str) -> list[Fault]:
-    """Every element that is no price, or else what the lists should have been."""
-    import json  # reads NaN and Infinity, which some clients write, so that they can be pointed at
-
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        raise Refusal(400, "the body is not JSON that can be read") from None
-    faults = []
-    for i, row in enumerate(found if isinstance(found, list) else []):
-        if isinstance(row, list):
-            faults += [Fault(f"{place}/{i}/{j}", NOT_A_PRICE) for j, price in enumerate(row) if not is_price(price)]
-        elif not is_price(row):
-            faults.append(Fault(f"{place}/{i}", NOT_A_PRICE))
-        if len(faults) > 1000:
-            break
-    return faults or [Fault(place, f"must hold {shape[0]} × {shape[1]} numbers, flat or nested")]

@@ -36,7 +36,7 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     prices: list[Price] | None = None
     series: Annotated[list[Series], msgspec.Meta(min_length=1, max_length=MOST_SERIES)] | None = None
-    horizon: int | None = None
+    horizon: float | None = None  # a whole number; JSON can write 2 as 2.0
     levels: Annotated[list[float], msgspec.Meta(max_length=MOST_LEVELS)] | None = None
     last_date: datetime.date | None = None  # the day of the last close: steps are then dated
     calendar: str | None = None  # whose sessions follow it; weekdays unless named

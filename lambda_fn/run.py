@@ -56,7 +56,7 @@ class Run:
         if needed >= left:
             raise Refusal(
                 503,
-                f"{self._expected:,} forecasts need {needed:.2g} s more and this invocation has {max(left, 0):.2g} s left;"
-                " send fewer series, or again",
+                f"{self._expected:,} forecasts need {needed:.2g} s more and this invocation has {max(left, 0):.2g} s"
+                " left; send fewer series, or again",
                 headers={"Retry-After": "1"},
             )

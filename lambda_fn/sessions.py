@@ -36,6 +36,7 @@ class Sessions:
     def __init__(self, folder: Path) -> None:
         """Read the file in `folder`, or else the project's own: trading days are the same for every model."""
         self._frozen = _read(folder / "sessions.json") or _read(OWN / "sessions.json")
+        self.last = self._frozen.last if self._frozen else None  # ISO date
         self.calendars = tuple(dict.fromkeys([*(self._frozen.calendars if self._frozen else ()), WEEKDAYS]))
 
     def after(self, calendar: str, last_date: datetime.date, count: int) -> list[str | None]:

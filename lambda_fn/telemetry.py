@@ -1,25 +1,30 @@
-"""What an operator sees: one line a request, metric and log in one (CloudWatch's embedded metric format).
+"""What an operator sees: one line a request, metric and log in one (CloudWatch's embedded metric format); few others.
 
-Powertools makes the format; `POWERTOOLS_METRICS_NAMESPACE`, `POWERTOOLS_SERVICE_NAME` and `POWERTOOLS_METRICS_DISABLED`
-work as its documentation says. No price, no body and nothing else that a client wrote is ever in the line.
+Powertools makes the formats; its variables POWERTOOLS_METRICS_NAMESPACE, POWERTOOLS_SERVICE_NAME, POWERTOOLS_LOG_LEVEL
+and POWERTOOLS_METRICS_DISABLED work as documented. No price, no body, nothing that a client wrote is ever in a line.
 """
 
 from __future__ import annotations
 
+import datetime
 import os
+import traceback
 from typing import Any
 
 import msgspec
 
-from lambda_fn.powertools import AmazonCloudWatchEMFProvider, is_metrics_disabled
+from lambda_fn.forecaster import Forecaster
+from lambda_fn.powertools import AmazonCloudWatchEMFProvider, Logger, is_metrics_disabled
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME") or "efemera"
+SESSIONS_LEFT = 90  # days: with fewer, dates of forecasts are about to run out
 COUNT, MILLISECONDS = "Count", "Milliseconds"
 
 _provider = AmazonCloudWatchEMFProvider(
     namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Efemera", service=SERVICE
 )
 _provider.dimension_sets.append({"service": SERVICE})  # every metric by service and route, and by service alone
+logger = Logger(service=SERVICE)
 _silent = is_metrics_disabled()
 _cold = True
 
@@ -36,6 +41,29 @@ class Line(msgspec.Struct):
     refusals: dict[str, int]  # reason → how many series, or the one request
     model_version: str
     model_digest: str
+
+
+def ready(forecaster: Forecaster, seconds: float) -> None:
+    """Say at the start which model is served, and warn of what someone should look at."""
+    logger.info(
+        "ready",
+        model_version=forecaster.manifest.model_version,
+        model_digest=forecaster.model_digest,
+        verdict=forecaster.verdict,
+        self_check=forecaster.self_check,
+        milliseconds=round(seconds * 1e3, 1),
+    )
+    if forecaster.verdict == "rejected":
+        logger.warning("the model served was rejected by its evaluation", model_digest=forecaster.model_digest)
+    last = forecaster.sessions.last
+    if last is not None and last < str(datetime.date.today() + datetime.timedelta(SESSIONS_LEFT)):
+        logger.warning("sessions.json ends soon: freeze it again with `efemera data sessions`", last=last)
+
+
+def failed(error: Exception, request_id: str) -> None:
+    """Log a fault of ours with its stack, and without its message, which may hold a price."""
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("unexpected error", error=type(error).__name__, stack=stack, request_id=request_id)
 
 
 def write(line: Line) -> None:

@@ -1,6 +1,9 @@
 """The local server: real HTTP in, the handler's own answer out."""
 
+import contextlib
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,15 +17,22 @@ from export.errors import InputError
 from export.server import LARGEST_BODY, event_of, listen
 
 
+@contextlib.contextmanager
+def serving(model, *options):
+    """`efemera serve` on a free port, in a process of its own: its address, once it is ready, and the process."""
+    command = [sys.executable, "-W", "error", "-m", "export", "serve", "--port", "0", "--model", str(model), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            yield next(word for word in line.split() if word.startswith("http://")), process
+        finally:
+            process.kill()
+
+
 @pytest.fixture(scope="module")
 def server(model):
-    """`efemera serve --port 0` in a process of its own; its address and process."""
-    command = [sys.executable, "-W", "error", "-m", "export", "serve", "--port", "0", "--model", str(model)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        line = process.stdout.readline()
-        yield next(word for word in line.split() if word.startswith("http://")), process
-        if process.poll() is None:
-            process.kill()
+    with serving(model) as running:
+        yield running
 
 
 def ask(url, body=None, headers=None, method=None):
@@ -69,6 +79,71 @@ def test_a_body_over_lambdas_limit_is_413(server):
     status, _, _ = ask(f"{server[0]}/predict", b" " * (LARGEST_BODY + 1), {"Content-Type": "application/json"})
     assert status == 413
     assert ask(f"{server[0]}/health")[0] == 200
+
+
+def test_until_the_model_is_verified_it_lives_and_is_not_ready():
+    from export.commands.serve import starting
+    from export.server import lambda_context
+
+    for path in ("/predict", "/health", "/v2/health/ready", "/prod/v2/models/efemera/ready"):
+        found = starting({"rawPath": path}, lambda_context("id-1"))
+        assert (found["statusCode"], found["headers"]["Retry-After"]) == (503, "1")
+        problem = json.loads(found["body"])
+        assert (problem["instance"], problem["detail"]) == ("id-1", "the model is being verified")
+    for path in ("/v2/health/live", "/prod/v2/health/live"):
+        assert starting({"rawPath": path}, lambda_context("id-1"))["statusCode"] == 200
+
+
+def test_its_port_is_open_before_the_model_is_ready(model, tmp_path):
+    """A manifest that comes through a pipe holds the verification up for as long as the test likes."""
+    slow = shutil.copytree(model, tmp_path / "slow")
+    manifest = (slow / "manifest.json").read_bytes()
+    (slow / "manifest.json").unlink()
+    os.mkfifo(slow / "manifest.json")
+    port = free_port()
+    command = [sys.executable, "-m", "export", "serve", "--port", str(port), "--model", str(slow)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            while True:
+                with contextlib.suppress(urllib.error.URLError):
+                    status, headers, _ = ask(f"http://127.0.0.1:{port}/health")
+                    break
+            assert (status, headers["retry-after"]) == (503, "1")
+            assert ask(f"http://127.0.0.1:{port}/v2/health/live")[0] == 200
+            (slow / "manifest.json").write_bytes(manifest)
+            assert process.stdout.readline().startswith("Efemera answers on")
+            assert ask(f"http://127.0.0.1:{port}/health")[0] == 200
+        finally:
+            process.kill()
+
+
+def free_port():
+    with listen("127.0.0.1", 0) as taken:
+        return taken.getsockname()[1]
+
+
+def test_a_model_that_is_refused_ends_it_with_the_file_and_the_reason(model, tmp_path):
+    broken = shutil.copytree(model, tmp_path / "broken")
+    (broken / "golden.json").write_bytes(b"{}")
+    command = [sys.executable, "-m", "export", "serve", "--port", "0", "--model", str(broken)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"{broken / 'golden.json'}: not the file that manifest.json names" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_its_log_is_shown_on_request(model):
+    with subprocess.Popen(
+        [sys.executable, "-m", "export", "serve", "--port", "0", "--model", str(model), "--log"],
+        stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert json.loads(process.stdout.readline())["message"] == "ready"
+            address = next(word for word in process.stdout.readline().split() if word.startswith("http://"))
+            assert ask(f"{address}/health")[0] == 200
+            assert json.loads(process.stdout.readline())["route"] == "/health"
+        finally:
+            process.kill()
 
 
 def test_ctrl_c_ends_it_cleanly(server):

@@ -1,12 +1,16 @@
 """What the serving tests share: the committed model. Nothing here needs more than Lambda has."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lambda_fn.forecaster import Forecaster
+
+for name in ("POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_DISABLED", "EFEMERA_BASE_PATH", "EFEMERA_MODELS"):
+    os.environ.pop(name, None)  # before any test imports the API, which reads them once
 
 MODELS = Path(__file__).parent.parent.parent / "models"
 

@@ -3,13 +3,14 @@
 import base64
 import json
 import logging
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_fn import api
+from lambda_fn import api, telemetry
 from tests.lambda_fn.conftest import Context, event
 
 
@@ -88,6 +89,7 @@ def test_horizon_and_levels_choose_among_the_models(walk):
     _, _, body = call({"prices": walk, "horizon": 2, "levels": [80]})
     assert [step["step"] for step in body["steps"]] == [1, 2]
     assert [list(step["intervals"]) for step in body["steps"]] == [["80"], ["80"]]
+    assert call({"prices": walk, "horizon": 2.0, "levels": [80.0]})[2]["steps"] == body["steps"]
     assert call({"prices": walk, "levels": []})[2]["steps"][0]["intervals"] == {}
     assert call({"prices": walk, "horizon": None, "levels": None})[2] == call({"prices": walk})[2]
 
@@ -129,6 +131,8 @@ def test_every_fault_is_named_at_once(walk):
         ({"prices": [40.0] * 60, "horizon": "2"}, "/horizon", "must be a whole number from 1 to 5"),
         ({"prices": [40.0] * 60, "horizon": True}, "/horizon", "must be a whole number from 1 to 5"),
         ({"prices": [40.0] * 60, "horizon": 1.5}, "/horizon", "must be a whole number from 1 to 5"),
+        ({"prices": [40.0] * 60, "horizon": math.inf}, "/horizon", "must be a whole number from 1 to 5"),
+        ({"prices": [40.0] * 60, "horizon": math.nan}, "/horizon", "must be a whole number from 1 to 5"),
         (
             {"prices": [40.0] * 60, "levels": [99]},
             "/levels/0",
@@ -211,7 +215,7 @@ def test_a_fault_of_ours_is_500_with_its_stack_in_the_log_and_no_price_anywhere(
 
     monkeypatch.setattr(api, "answer", fail)
     status, body = problem({"prices": walk})
-    logged = capsys.readouterr().out + "".join(map(api.logger.registered_formatter.format, caplog.records))
+    logged = capsys.readouterr().out + "".join(map(telemetry.logger.registered_formatter.format, caplog.records))
     assert status == 500
     assert "RuntimeError" in logged
     assert "request-1" in logged

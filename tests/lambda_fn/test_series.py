@@ -57,6 +57,14 @@ def test_a_bad_series_gets_its_error_and_the_others_their_forecast(bad):
     assert [body["forecasts"][i] for i in (0, 2, 3)] == expected
 
 
+def test_options_are_read_alike_beside_a_bad_series_and_without_one():
+    options = {"horizon": 2.0, "levels": [80.0], "last_date": "2026-12-23", "calendar": "BVMF"}
+    good = many(1)
+    alone = call({"series": good, **options})[2]["forecasts"]
+    beside = call({"series": [*good, {"id": "BAD", "prices": []}], **options})[2]["forecasts"]
+    assert beside[0] == alone[0]
+
+
 def test_when_every_series_is_bad_each_says_why():
     series = [{"id": str(number), "prices": bad} for number, bad in enumerate(BAD)]
     status, _, body = call({"series": series})

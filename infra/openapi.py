@@ -1,0 +1,282 @@
+"""Writes lambda_fn/openapi.json: what the API takes and answers, from the types that decode and encode it.
+
+`make openapi` runs it with the project's environment; `--check` writes nothing and exits 3 where the file is not
+current. The schemas come from msgspec, the answers shown from the handler itself. What JSON Schema can't say of a
+request stands in its description.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
+os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
+os.environ.pop("EFEMERA_MODELS", None)  # the project's own model is the one described
+
+import msgspec
+
+from lambda_fn import __version__, api, card, inference
+from lambda_fn.answer import Forecast, Forecasts, SeriesForecast, SeriesRefused
+from lambda_fn.refusal import KINDS, Problem
+from lambda_fn.request import PredictRequest, Price
+
+OUT = Path(__file__).resolve().parent.parent / "lambda_fn" / "openapi.json"
+REFERENCE = "#/components/schemas/{name}"
+DIGITS = 6  # of a number in an example: as many as every processor computes alike
+NUMBERS = re.compile(r"\[[-+\s\d.,e]+\]")  # a list of them, which stands on one line
+VERSION = api.forecaster.manifest.model_version
+TYPES = (
+    *(PredictRequest, Forecast, Forecasts, SeriesForecast, SeriesRefused, Problem, card.State, card.Card),
+    *(inference.ServerMetadata, inference.Live, inference.Ready, inference.ModelMetadata, inference.ModelReady),
+    *(inference.InferRequest, inference.InferResponse),
+)
+
+MADE = [round(40 + 0.1 * (day * day % 17), 2) for day in range(api.forecaster.manifest.window)]
+ONE = {"prices": MADE, "horizon": 2, "levels": [80], "last_date": "2026-11-19", "calendar": "BVMF"}
+SEVERAL = {"series": [{"id": "PETR4", "prices": MADE}, {"id": "VALE3", "prices": MADE[:3]}], "horizon": 1}
+TENSOR = {"name": "prices", "datatype": "FP64", "shape": [1, len(MADE)], "data": MADE}
+INFER = {"id": "1", "inputs": [TENSOR], "outputs": [{"name": "predicted_price"}]}
+WRONG = {"prices": [*MADE[:3], -1, *MADE[4:]], "horizon": 9}
+
+HEADERS = {
+    "X-Request-Id": {"description": "The request's id, also in the log.", "schema": {"type": "string"}},
+    "Cache-Control": {"schema": {"const": "no-store"}},
+}
+MORE_HEADERS = {
+    405: {"Allow": {"description": "The methods of this path.", "schema": {"type": "string"}}},
+    503: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
+}
+WHEN = {
+    400: "The body is not JSON, or not to be read.",
+    404: "No such path, model or version.",
+    405: "The path takes other methods.",
+    413: "The body, or the answer it would have, is more than Lambda's 6 MB.",
+    415: "The body is not declared as plain JSON.",
+    422: "Something in the body is wrong; `errors` lists every fault, up to 20.",
+    500: "A fault of the service, logged under the request's id.",
+    503: "The request could not be finished before the invocation's deadline, or the model is not ready yet.",
+}
+
+
+def main() -> None:
+    """Write the file, or say that it is not current."""
+    parser = argparse.ArgumentParser(description="Write lambda_fn/openapi.json, or check that it is current.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 3 where the file is not current")
+    written = json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+    written = NUMBERS.sub(lambda found: " ".join(found[0].split()), written)
+    if not parser.parse_args().check:
+        OUT.write_text(written, encoding="utf-8")
+    elif not OUT.exists() or OUT.read_text(encoding="utf-8") != written:
+        print("lambda_fn/openapi.json is not what the types say: run `make openapi`", file=sys.stderr)
+        sys.exit(3)
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Efemera",
+            "version": __version__,
+            "summary": "Daily closing prices forecast by an LSTM, with intervals, next to the naive forecast.",
+            "description": "Nothing is kept between requests, no price is logged. Forecasts are no investment advice.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths(),
+        "components": {"schemas": schemas(), "responses": problems()},
+    }
+
+
+def schemas() -> dict[str, Any]:
+    """The types as JSON schemas; those of requests with what msgspec leaves to our own checks."""
+    _, found = msgspec.json.schema_components(TYPES, ref_template=REFERENCE)
+    (price,), _ = msgspec.json.schema_components([Price])
+    found |= {"Price": price, **card.limit_schemas(api.forecaster)}
+    request = found.pop("PredictRequest")
+    options = {
+        "horizon": _or_null(_reference("Horizon")),
+        "levels": _or_null({"type": "array", "items": _reference("Level"), "maxItems": 20}),
+        "last_date": _or_null({"description": "The day of the last close.", "type": "string", "format": "date"}),
+        "calendar": _or_null(_reference("Calendar")),
+    }
+    assert {"prices", "series", *options} == set(request["properties"]), "PredictRequest has changed: describe it here"
+    calendar_needs_date = {
+        "if": {"required": ["calendar"], "properties": {"calendar": {"type": "string"}}},
+        "then": {"required": ["last_date"], "properties": {"last_date": {"type": "string"}}},
+    }
+    series = {
+        **found["Series"],
+        "description": "One series of many. One whose `prices` are missing, too few, too many or out of range is"
+        " answered with an `error` in its place.",
+        "required": ["id"],
+    }
+    series["properties"]["prices"] = {"description": "As `Closes`."}
+    found["Series"] = series
+    many = {**request["properties"]["series"]["anyOf"][0], "description": "Each with an id of its own."}
+    for name, (field, schema) in {
+        "PredictOne": ("prices", _reference("Closes")),
+        "PredictSeveral": ("series", many),
+    }.items():
+        found[name] = {
+            "description": f"Closes of {'one series' if field == 'prices' else 'several series'}, and what is asked.",
+            "type": "object",
+            "properties": {field: schema, **options},
+            "required": [field],
+            "additionalProperties": False,
+            **calendar_needs_date,
+        }
+    either = {"anyOf": [_reference("SeriesForecast"), _reference("SeriesRefused")]}
+    found["Forecasts"]["properties"]["forecasts"] = {"type": "array", "items": either}
+    window = api.forecaster.manifest.window
+    numbers = {"type": "array", "items": _reference("Price")}
+    found["InferInput"]["properties"] |= {
+        "name": {"const": "prices"},
+        "datatype": {"const": "FP64"},
+        "shape": _reference("Shape"),
+        "data": {
+            "description": "As many numbers as `shape` says, flat in row-major order, or one list a window.",
+            "anyOf": [numbers, {"type": "array", "items": {**numbers, "minItems": window, "maxItems": window}}],
+        },
+    }
+    found["InferInput"]["required"] = ["name", "datatype", "shape", "data"]
+    outputs = [tensor.name for tensor in inference.metadata(api.forecaster).outputs]
+    found["InferOutput"]["properties"]["name"] = {"enum": outputs}
+    return dict(sorted(found.items()))
+
+
+def problems() -> dict[str, Any]:
+    """The refusals, one for each status."""
+    wrong = _answer("POST", "/predict", WRONG)
+    return {
+        str(status): {
+            "description": WHEN[status],
+            "headers": {**HEADERS, **MORE_HEADERS.get(status, {})},
+            "content": {
+                "application/problem+json": {
+                    "schema": _reference("Problem"),
+                    **({"examples": {"wrong": {"value": wrong}}} if status == 422 else {}),
+                }
+            },
+        }
+        for status in KINDS
+    }
+
+
+def paths() -> dict[str, Any]:
+    """Every path and what it does."""
+    read, write = (404, 405, 500, 503), (400, 404, 405, 413, 415, 422, 500, 503)
+    predict = {"oneOf": [_reference("PredictOne"), _reference("PredictSeveral")]}
+    answer = {"anyOf": [_reference("Forecast"), _reference("Forecasts")]}
+    found: dict[str, Any] = {
+        "/predict": {
+            "post": _operation(
+                "predict", "Forecast one series or several", "Efemera", answer, write,
+                body=predict, examples={"one": ONE, "several": SEVERAL}, path="/predict",
+            )
+        },
+        "/health": _get("health", "Which model is ready", "Efemera", "State", read),
+        "/model": _get("model", "The model card", "Efemera", "Card", read),
+        "/openapi.json": _get("openapi", "This document", "Efemera", None, read),
+        "/v2": _get("server", "Server metadata", "Open Inference Protocol", "ServerMetadata", read),
+        "/v2/health/live": _get("live", "The process runs", "Open Inference Protocol", "Live", read),
+        "/v2/health/ready": _get("ready", "The model is verified and warm", "Open Inference Protocol", "Ready", read),
+    }  # fmt: skip
+    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "examples": [VERSION]}}
+    for path, suffix, parameters in (
+        ("/v2/models/efemera", "", []),
+        ("/v2/models/efemera/versions/{version}", "_version", [version]),
+    ):
+        group = {
+            path: _get(f"metadata{suffix}", "Model metadata", "Open Inference Protocol", "ModelMetadata", read),
+            f"{path}/ready": _get(
+                f"model_ready{suffix}", "The model is ready", "Open Inference Protocol", "ModelReady", read
+            ),
+            f"{path}/infer": {
+                "post": _operation(
+                    f"infer{suffix}", "Tensors in, tensors out", "Open Inference Protocol",
+                    _reference("InferResponse"), write,
+                    body=_reference("InferRequest"), examples={"one": INFER}, path="/v2/models/efemera/infer",
+                )
+            },
+        }  # fmt: skip
+        for operations in group.values():
+            if parameters:
+                operations["parameters"] = parameters
+        found |= group
+    return found
+
+
+def _get(name: str, summary: str, tag: str, schema: str | None, refusals: tuple[int, ...]) -> dict[str, Any]:
+    """A path that is read, by GET and by HEAD."""
+    answer = _reference(schema) if schema else {"type": "object"}
+    get = _operation(name, summary, tag, answer, refusals)
+    head = {
+        "operationId": f"{name}_head",
+        "summary": f"{summary}: the headers alone",
+        "tags": [tag],
+        "responses": {"200": {"description": "As GET.", "headers": HEADERS}}
+        | {str(status): {"description": WHEN[status], "headers": HEADERS} for status in refusals},
+    }
+    return {"get": get, "head": head}
+
+
+def _operation(
+    name: str,
+    summary: str,
+    tag: str,
+    answer: dict[str, Any],
+    refusals: tuple[int, ...],
+    *,
+    body: dict[str, Any] | None = None,
+    examples: dict[str, Any] | None = None,
+    path: str = "",
+) -> dict[str, Any]:
+    """One method of one path; the answers to its examples are the handler's own."""
+    content: dict[str, Any] = {"schema": answer}
+    operation: dict[str, Any] = {"operationId": name, "summary": summary, "tags": [tag]}
+    if body is not None:
+        shown = {example: {"value": value} for example, value in (examples or {}).items()}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": body, "examples": shown}},
+        }
+        content["examples"] = {key: {"value": _answer("POST", path, one["value"])} for key, one in shown.items()}
+    operation["responses"] = {
+        "200": {"description": "Answered.", "headers": HEADERS, "content": {"application/json": content}},
+        **{str(status): {"$ref": f"#/components/responses/{status}"} for status in refusals},
+    }
+    return operation
+
+
+def _answer(method: str, path: str, body: dict[str, Any]) -> Any:
+    """What the handler says, its numbers shortened."""
+    request = {"http": {"method": method}, "requestId": "JKJaXmPLvHcESHA=", "stage": "$default"}
+    event = {"rawPath": path, "requestContext": request, "headers": {}, "body": json.dumps(body)}
+    return _shortened(json.loads(api.handler(event, None)["body"]))
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, list):
+        return [_shortened(one) for one in value]
+    return {key: _shortened(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": REFERENCE.format(name=name)}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+if __name__ == "__main__":
+    main()
