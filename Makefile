@@ -58,6 +58,18 @@ format: $(READY) ## Put the code into its format
 bench: $(READY) ## Every figure of the README, as a ratio to a floor measured in the same run
 	$(BIN)/python -m tests.bench
 
+.PHONY: openapi
+openapi: $(READY) ## Write lambda_fn/openapi.json anew, after a change of what the API takes or answers
+	$(BIN)/python infra/openapi.py
+
+.PHONY: fuzz
+fuzz: $(READY) ## 20,000 requests and events that Hypothesis makes up: each is answered, none with a fault of ours
+	EFEMERA_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q tests/lambda_fn/test_fuzz.py
+
+.PHONY: soak
+soak: $(READY) ## A minute of 64 parallel clients, then 100,000 requests and the memory they leave
+	$(BIN)/python -m tests.bench.soak
+
 .PHONY: lock
 lock: $(READY) ## Pin what the pinned packages need, after a change of pyproject.toml
 	$(BIN)/pip-compile -q --extra dev --extra yahoo $(PIP_COMPILE) -o infra/requirements-dev.txt pyproject.toml

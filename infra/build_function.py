@@ -55,7 +55,7 @@ def main() -> None:
     _install(out, MACHINES[arguments.architecture])
     unpruned = _size(out)
     _prune(out)
-    _copy(sorted((ROOT / "lambda_fn").glob("*.py")), out / "lambda_fn")
+    _copy([*sorted((ROOT / "lambda_fn").glob("*.py")), ROOT / "lambda_fn" / "openapi.json"], out / "lambda_fn")
     _copy([*(arguments.models / name for name in MODEL_FILES), *_optional_files(arguments.models)], out / "models")
     compiled = _compile(out, arguments.lambda_python)
     _level(out)

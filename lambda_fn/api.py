@@ -22,6 +22,7 @@ from lambda_fn.refusal import Refusal
 from lambda_fn.reply import PROBLEM
 from lambda_fn.request import decode_request
 
+NO_METHOD = "NONE"  # of no route
 FOLDER = Path(os.environ.get("EFEMERA_MODELS") or Path(__file__).parent.parent / "models")
 
 started = time.perf_counter()
@@ -38,9 +39,12 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     try:
         call.event = read_event(event)
         call.id = call.event.name(context)
-        request = {"http": {"method": call.event.method}, "stage": "$default"}
+        path, method = call.event.path, call.event.method
+        if path not in routes or not method.isupper():  # Powertools overlooks a line break and small letters
+            method = NO_METHOD
+        request = {"http": {"method": method}, "stage": "$default"}
         app.append_context(call=call)  # type: ignore[no-untyped-call]
-        found = app.resolve({"rawPath": call.event.path, "headers": {}, "requestContext": request}, context)
+        found = app.resolve({"rawPath": path, "headers": {}, "requestContext": request}, context)
     except Refusal as refusal:
         answered = call.refuse(refusal)
         found = {

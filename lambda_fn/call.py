@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lambda_fn import inference
-from lambda_fn.event import Event
+from lambda_fn.event import Event, request_id_of
 from lambda_fn.forecaster import Forecaster
 from lambda_fn.powertools import Response
 from lambda_fn.refusal import Refusal
@@ -23,7 +23,7 @@ class Call:
     def __init__(self, forecaster: Forecaster, context: Any) -> None:
         """`context` is Lambda's."""
         self.event: Event | None = None  # until it is known to be one
-        self.id = str(getattr(context, "aws_request_id", ""))
+        self.id = request_id_of(context)
         self.route = UNROUTED  # or one of the API's own paths
         self.run = Run(forecaster, context)
         self.refusals: dict[str, int] = {}

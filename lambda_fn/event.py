@@ -73,17 +73,25 @@ class Event(msgspec.Struct, rename="camel"):
 
     def name(self, context: Any) -> str:
         """API Gateway's id of the request, else Lambda's: what a header and a log line can hold of it."""
-        found = self.request_context.request_id or getattr(context, "aws_request_id", None) or ""
-        name = str(found)[:LONGEST_REQUEST_ID]
-        return name if name.isascii() and name.isprintable() else "".join(c for c in name if " " <= c <= "~")
+        return _printable(self.request_context.request_id) or request_id_of(context)
+
+
+def request_id_of(context: Any) -> str:
+    """Lambda's id of the request."""
+    return _printable(getattr(context, "aws_request_id", None))
 
 
 def read_event(event: Any) -> Event:
     """The event as its struct. Raises `Refusal` where it is none of an HTTP API's."""
     try:
         return msgspec.convert(event, Event)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise Refusal(400, f"this is no event of an API Gateway HTTP API, payload format 2.0: {error}") from None
+
+
+def _printable(name: Any) -> str:
+    name = str(name or "")[:LONGEST_REQUEST_ID]
+    return name if name.isascii() and name.isprintable() else "".join(c for c in name if " " <= c <= "~")
 
 
 def _without(path: str, prefix: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lambda_fn import __version__
 from lambda_fn.event import Event
-from lambda_fn.faults import MOST_SERIES
+from lambda_fn.faults import LONGEST_ID, MOST_SERIES
 from lambda_fn.forecaster import Array, Forecaster
 from lambda_fn.refusal import Fault, Refusal, invalid, printable
 from lambda_fn.request import Price
@@ -95,8 +95,8 @@ class InferRequest(msgspec.Struct):
     """`POST /v2/models/efemera/infer`. What the protocol allows beside these fields is left unread."""
 
     inputs: Annotated[list[InferInput], msgspec.Meta(min_length=1, max_length=1)]
-    outputs: list[InferOutput] = []
-    id: str | None = None
+    outputs: Annotated[list[InferOutput], msgspec.Meta(max_length=2)] = []
+    id: Annotated[str, msgspec.Meta(max_length=LONGEST_ID)] | None = None
 
 
 class OutputTensor(msgspec.Struct):
@@ -168,13 +168,13 @@ def infer(run: Run, body: bytes) -> InferResponse:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise no_json(body, str(error)) from None
     known = [tensor.name for tensor in metadata(forecaster).outputs]
+    names = [output.name for output in request.outputs]
     faults = [
-        Fault(f"/outputs/{position}/name", f"must be one of {', '.join(known)}")
-        for position, output in enumerate(request.outputs)
-        if output.name not in known
+        Fault(f"/outputs/{i}/name", f"must be one of {', '.join(known)}, and not be asked for twice")
+        for i, name in enumerate(names)
+        if name not in known or name in names[:i]
     ]
     prices = _prices(request.inputs[0], forecaster.manifest.window, faults)
-    wanted = [output.name for output in request.outputs] or known
     run.expect(len(prices))
     blocks = [run.quantiles(prices[start : start + BLOCK]) for start in range(0, len(prices), BLOCK)]
     quantiles = np.concatenate(blocks)  # (batch, horizon, quantiles)
@@ -182,7 +182,7 @@ def infer(run: Run, body: bytes) -> InferResponse:
     return InferResponse(
         NAME,
         forecaster.manifest.model_version,
-        [OutputTensor(name, "FP64", list(found[name].shape), found[name].ravel().tolist()) for name in wanted],
+        [OutputTensor(name, "FP64", list(found[name].shape), found[name].ravel().tolist()) for name in names or known],
         {"model_digest": forecaster.model_digest, "verdict": forecaster.verdict},
         None if request.id is None else printable(request.id),
     )

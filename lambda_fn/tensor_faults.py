@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from lambda_fn.faults import NOT_A_PRICE, is_price
@@ -28,15 +30,16 @@ def read_json(text: bytes) -> Any:
 
 def element_faults(data: Any) -> list[Fault]:
     """The elements of a flat or nested list that are no prices, the first ones of many."""
+    return list(islice(_element_faults(data if isinstance(data, list) else []), MOST_COUNTED))
+
+
+def _element_faults(rows: list[Any]) -> Iterator[Fault]:
     place = "/inputs/0/data"
-    found: list[Fault] = []
-    rows = data if isinstance(data, list) else []
     nested = bool(rows) and isinstance(rows[0], list)
     for i, row in enumerate(rows):
         if nested and isinstance(row, list):
-            found += [Fault(f"{place}/{i}/{j}", NOT_A_PRICE) for j, price in enumerate(row) if not is_price(price)]
+            for j, price in enumerate(row):
+                if not is_price(price):
+                    yield Fault(f"{place}/{i}/{j}", NOT_A_PRICE)
         elif nested or not is_price(row):
-            found.append(Fault(f"{place}/{i}", "must be a list of prices" if nested else NOT_A_PRICE))
-        if len(found) >= MOST_COUNTED:
-            break
-    return found[:MOST_COUNTED]
+            yield Fault(f"{place}/{i}", "must be a list of prices" if nested else NOT_A_PRICE)

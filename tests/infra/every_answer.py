@@ -16,12 +16,15 @@ sys.path.insert(0, "/var/task")  # python -I leaves out everything else that is 
 
 from lambda_fn import api, gates
 
+LEFT = 10_000  # milliseconds of an invocation
+
 
 def answer(method: str, path: str, body: str | None = None, **headers: str) -> dict[str, Any]:
     """The handler's answer to one event of payload format 2.0."""
     request = {"http": {"method": method, "path": path}, "requestId": "1", "stage": "$default"}
     event = {"version": "2.0", "rawPath": path, "headers": headers, "requestContext": request, "body": body}
-    return api.handler({**event, "isBase64Encoded": False}, SimpleNamespace(aws_request_id="1"))
+    context = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: LEFT)
+    return api.handler({**event, "isBase64Encoded": False}, context)
 
 
 def fail(*_: object) -> None:
@@ -31,8 +34,12 @@ def fail(*_: object) -> None:
 
 most = json.dumps({"prices": [10.0 + step % 7 for step in range(5000)]})
 several = [{"id": str(number), "prices": [10.0 + number + step % 7 for step in range(60)]} for number in range(1000)]
+tensor = {"name": "prices", "datatype": "FP64", "shape": [1000, 60], "data": [one["prices"] for one in several]}
 answers = [
     answer("GET", "/health"),
+    answer("GET", "/model"),
+    answer("GET", "/openapi.json", **{"accept-encoding": "gzip"}),
+    answer("POST", "/v2/models/efemera/infer", json.dumps({"inputs": [tensor]})),
     answer("POST", "/predict", json.dumps({"series": several, "last_date": "2026-11-19", "calendar": "BVMF"})),
     answer("POST", "/predict", most),
     answer("POST", "/predict", "{"),
@@ -41,6 +48,9 @@ answers = [
     answer("POST", "/predict", most, **{"content-type": "text/csv"}),
     answer("POST", "/predict", '{"prices": [NaN]}'),
 ]
+LEFT = 1
+answers.append(answer("POST", "/predict", most))
+LEFT = 10_000
 api.answer = fail  # type: ignore[assignment]
 answers.append(answer("POST", "/predict", most))
 gates.load_weights(Path("/var/task/models/weights.npz"))

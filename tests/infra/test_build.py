@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.infra.conftest import OFFLINE, ROOT
+from tests.infra.conftest import MODELS, OFFLINE, ROOT
 
 HELPER = ROOT / "infra" / "build_function.py"
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
@@ -39,7 +40,7 @@ def test_the_package_holds_what_is_served_and_nothing_else(built):
     required = {"manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json"}
     assert required <= models <= required | {"evaluation.json", "sessions.json"}
     ours = {path.name for path in (package / "lambda_fn").iterdir() if path.is_file()}
-    assert ours == {path.name for path in (ROOT / "lambda_fn").glob("*.py")}
+    assert ours == {"openapi.json", *(path.name for path in (ROOT / "lambda_fn").glob("*.py"))}
 
 
 @pytest.mark.docker
@@ -69,8 +70,42 @@ def test_every_kind_of_answer_comes_from_the_package_alone(built):
     run = subprocess.run([*command, "/every_answer.py"], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stderr.splitlines()[-1])
-    assert found["statuses"] == [200, 200, 200, 400, 404, 405, 415, 422, 500]
+    assert found["statuses"] == [200, 200, 200, 200, 200, 200, 400, 404, 405, 415, 422, 503, 500]
     assert found["megabytes"] < 128, "the template's MemorySize leaves four times this"
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("lambda_base")
+def test_the_serving_tests_pass_on_the_package(built, tmp_path):
+    """The proof that nothing pruned is missed: Lambda's Python, the package, and a test runner beside it.
+
+    The package is read-only, there is no network, and the user is nobody. Without the tests by Hypothesis, which itself
+    needs the numpy.random that was pruned.
+    """
+    runner = tmp_path / "runner"
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "--only-binary=:all:",
+        "--target",
+        runner,
+    ]
+    pins = ["--python-version=3.13", "--constraint", ROOT / "infra" / "requirements-dev.txt", "pytest", "hypothesis"]
+    subprocess.run([*command, *pins], check=True, capture_output=True)
+    mounts = {built / "ApiFunction": "/var/task", runner: "/runner"}
+    mounts |= {ROOT / name: f"/proof/{name}" for name in ("tests", "template.yaml")} | {MODELS: "/proof/models"}
+    command = ["docker", "run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp:mode=1777", "--user=65534:65534"]
+    command += [f"--volume={here}:{there}:ro" for here, there in mounts.items()]
+    command += ["--env=PYTHONPATH=/var/task:/runner:/proof", "--env=PYTHONDONTWRITEBYTECODE=1", "--env=HOME=/tmp"]
+    command += ["--workdir=/tmp", "--entrypoint=python3", IMAGE, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += ["-m", "not hypothesis"]
+    run = subprocess.run([*command, "/proof/tests/lambda_fn"], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]
+    assert int(re.search(r"(\d+) passed", run.stdout)[1]) > 300
 
 
 def test_a_set_of_artefacts_that_is_not_whole_is_not_packaged(tmp_path):

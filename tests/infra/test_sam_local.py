@@ -110,6 +110,20 @@ def test_what_is_no_prediction_is_a_problem(invoke, name, status, slug):
     assert answer["body"]["type"].endswith(f"/problems/{slug}")
 
 
+def test_a_tensor_is_answered_with_the_same_forecast(invoke, predicted):
+    answer = invoke("infer")
+    assert answer["statusCode"] == 200
+    price, quantiles = answer["body"]["outputs"]
+    assert price["data"] == [predicted["predicted_price"]]
+    assert [quantiles["data"][3 + 7 * step] for step in range(5)] == [step["median"] for step in predicted["steps"]]
+
+
+def test_the_model_card_is_that_of_the_model_that_was_built_in(invoke):
+    answer = invoke("model_card")
+    assert answer["statusCode"] == 200
+    assert answer["body"]["manifest"] == json.loads((MODELS / "manifest.json").read_text(encoding="utf-8"))
+
+
 def test_health_names_the_model_that_was_built_in(invoke):
     answer = invoke("health")
     manifest = json.loads((MODELS / "manifest.json").read_text(encoding="utf-8"))

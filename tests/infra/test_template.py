@@ -65,20 +65,36 @@ def test_a_template_without_its_authoriser_would_be_found_open(tmp_path):
     assert open_routes(template) == {name for name, _, _ in routes(template)}
 
 
-def test_the_function_may_write_its_own_log_and_nothing_else(translated):
+def test_the_function_may_write_its_own_log_and_traces_and_nothing_else(translated):
     (function,) = resources(translated, "AWS::Lambda::Function").values()
     roles = resources(translated, "AWS::IAM::Role")
     assert function["Role"] == {"Fn::GetAtt": ["ApiRole", "Arn"]}
     assert roles.keys() == {"ApiRole"}
     assert "ManagedPolicyArns" not in roles["ApiRole"]
     (policy,) = roles["ApiRole"]["Policies"]
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert statement == {
+    log, trace = policy["PolicyDocument"]["Statement"]
+    assert log == {
         "Effect": "Allow",
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": {"Fn::GetAtt": ["ApiLogGroup", "Arn"]},
     }
+    assert trace == {
+        "Effect": "Allow",
+        "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+        "Resource": "*",
+    }
     assert function["LoggingConfig"]["LogGroup"] == {"Ref": "ApiLogGroup"}
+
+
+def test_requests_are_traced_by_lambda_itself(translated):
+    (function,) = resources(translated, "AWS::Lambda::Function").values()
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert "xray" not in (ROOT / "lambda_fn" / "requirements-api.txt").read_text(encoding="utf-8").lower()
+
+
+def test_cross_origin_rules_are_the_gateways_alone():
+    for path in (ROOT / "lambda_fn").glob("*.py"):
+        assert "access-control" not in path.read_text(encoding="utf-8").lower()
 
 
 def test_logs_end(translated):
