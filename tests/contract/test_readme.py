@@ -19,6 +19,7 @@ from torch import nn
 
 from export.data.sample import made_market
 from tests.export.cotahist_records import content, record
+from tests.export.test_server import serving
 
 ROOT = Path(__file__).parent.parent.parent
 READMES = ("README.md", "README.pt-BR.md")
@@ -30,10 +31,10 @@ ELSEWHERE = re.compile(
 )
 CURL = """#!{python}
 import sys, urllib.request
-url, header, body = sys.argv[2], sys.argv[4], sys.argv[6]
-name, value = header.split(": ")
-print(urllib.request.urlopen(urllib.request.Request(url, body.encode(), {{name: value}})).read().decode())
-"""  # for machines without curl: what `curl -s URL -H HEADER -d BODY` does
+url, header, body = (*sys.argv[2::2], None, None)[:3]
+headers = dict([header.split(": ")]) if header else {{}}
+print(urllib.request.urlopen(urllib.request.Request(url, body and body.encode(), headers)).read().decode())
+"""  # for machines without curl: what `curl -s URL -H HEADER -d BODY` and `curl -s URL` do
 
 
 def commands(readme: str) -> list[str]:
@@ -92,11 +93,32 @@ def test_every_command_runs(place):
             done = subprocess.run(command, shell=True, cwd=place, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
             if line.startswith("curl"):
-                assert json.loads(done.stdout)["predicted_price"] > 0
+                found = json.loads(done.stdout)
+                assert found["predicted_price"] > 0 if "/predict" in line else found["model_version"]
             ran.append(line)
     finally:
         end(server)
     assert len(ran) >= 5
+
+
+def test_the_python_shown_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    with serving(ROOT / "models") as (address, _):
+        done = subprocess.run(
+            [sys.executable, "-c", code.replace("127.0.0.1:8000", address.removeprefix("http://"))],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("[[[")
+
+
+def test_every_path_of_the_api_is_in_the_readme():
+    from lambda_fn import api
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in api.routes:
+        last = path.replace(f"/versions/{api.forecaster.manifest.model_version}", "").rpartition("/")[2]
+        assert f"/{last}" in text, path
 
 
 def end(server):
