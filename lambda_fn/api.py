@@ -1,7 +1,4 @@
-"""The HTTPS API: API Gateway's event in, a forecast or a problem out. Decode, forecast, encode; nothing is kept.
-
-Powertools routes. It is handed the method and the path alone: of the headers it would make two copies a request.
-"""
+"""The HTTPS API: API Gateway's event in, a forecast or a problem out. Decode, forecast, encode; nothing is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from lambda_fn.answer import Forecast, Forecasts, answer, answer_series
 from lambda_fn.call import Call
 from lambda_fn.event import read_event
 from lambda_fn.forecaster import Forecaster
-from lambda_fn.powertools import APIGatewayHttpResolver, NotFoundError, Response
+from lambda_fn.powertools import NotFoundError, Resolver, Response
 from lambda_fn.refusal import Refusal
 from lambda_fn.reply import PROBLEM
 from lambda_fn.request import decode_request
@@ -27,7 +24,7 @@ FOLDER = Path(os.environ.get("EFEMERA_MODELS") or Path(__file__).parent.parent /
 
 started = time.perf_counter()
 forecaster = Forecaster(FOLDER)  # verified and warm, before the first request and before a SnapStart snapshot
-app = APIGatewayHttpResolver()
+app = Resolver()
 MODEL_PATHS = inference.paths(forecaster)
 routes: dict[str, str] = {}  # path → its methods, as a 405 lists them
 
@@ -42,9 +39,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         path, method = call.event.path, call.event.method
         if path not in routes or not method.isupper():  # Powertools overlooks a line break and small letters
             method = NO_METHOD
-        request = {"http": {"method": method}, "stage": "$default"}
-        app.append_context(call=call)  # type: ignore[no-untyped-call]
-        found = app.resolve({"rawPath": path, "headers": {}, "requestContext": request}, context)
+        found = app.answer(method, path, context, call=call)
     except Refusal as refusal:
         answered = call.refuse(refusal)
         found = {

@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import sys
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 EVENT_CLASSES = {  # what the resolver's module asks of `data_classes`, and the file each one is in
@@ -61,12 +62,25 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.logging.logger import Logger
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+from aws_lambda_powertools.utilities.data_classes.api_gateway_proxy_event import APIGatewayProxyEventV2
 
-__all__ = [
-    "APIGatewayHttpResolver",
-    "AmazonCloudWatchEMFProvider",
-    "Logger",
-    "NotFoundError",
-    "Response",
-    "is_metrics_disabled",
-]
+__all__ = ["AmazonCloudWatchEMFProvider", "Logger", "NotFoundError", "Resolver", "Response", "is_metrics_disabled"]
+
+
+class RequestLine(APIGatewayProxyEventV2):
+    """An event without headers: the resolver would copy and split them all, twice a request, to route by none."""
+
+    headers = resolved_headers_field = MappingProxyType({})
+
+
+class Resolver(APIGatewayHttpResolver):
+    """Powertools' resolver for events that hold a method and a path: a third off its time."""
+
+    def _to_proxy_event(self, event: dict[str, Any]) -> RequestLine:
+        return RequestLine(event)
+
+    def answer(self, method: str, path: str, context: Any, **shared: Any) -> dict[str, Any]:
+        """What the function of this path answers; it finds `shared` in `self.context`."""
+        self.append_context(**shared)  # type: ignore[no-untyped-call]
+        request = {"http": {"method": method}, "stage": "$default"}
+        return self.resolve({"rawPath": path, "requestContext": request}, context)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import datetime
 import os
+import sys
+import time
 import traceback
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -18,13 +21,14 @@ from lambda_fn.powertools import AmazonCloudWatchEMFProvider, Logger, is_metrics
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME") or "efemera"
 SESSIONS_LEFT = 90  # days: with fewer, dates of forecasts are about to run out
-COUNT, MILLISECONDS = "Count", "Milliseconds"
+TIMES = {"Latency", "InferenceTime"}  # in milliseconds; the other metrics are counts
 
 _provider = AmazonCloudWatchEMFProvider(
     namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Efemera", service=SERVICE
 )
 _provider.dimension_sets.append({"service": SERVICE})  # every metric by service and route, and by service alone
 logger = Logger(service=SERVICE)
+_encode = msgspec.json.Encoder().encode
 _silent = is_metrics_disabled()
 _cold = True
 
@@ -72,23 +76,31 @@ def write(line: Line) -> None:
     cold, _cold = _cold, False
     if _silent:
         return
-    metrics: dict[str, dict[str, Any]] = {
-        "Latency": {"Unit": MILLISECONDS, "Value": round(line.seconds * 1e3, 3)},
-        "Series": {"Unit": COUNT, "Value": line.series},
-    }
+    metrics: dict[str, float] = {"Latency": round(line.seconds * 1e3, 3), "Series": line.series}
     if line.series:
-        metrics["InferenceTime"] = {"Unit": MILLISECONDS, "Value": round(line.inference_seconds * 1e3, 3)}
+        metrics["InferenceTime"] = round(line.inference_seconds * 1e3, 3)
     if cold:
-        metrics["ColdStart"] = {"Unit": COUNT, "Value": 1}
+        metrics["ColdStart"] = 1
     for reason, count in line.refusals.items():
-        metrics["Refused" + reason.title().replace("-", "")] = {"Unit": COUNT, "Value": count}
-    properties = {
+        metrics["Refused" + reason.title().replace("-", "")] = count
+    found = {
+        "_aws": {"Timestamp": int(time.time() * 1e3), "CloudWatchMetrics": _directive(tuple(metrics))},
+        "service": SERVICE,
+        "route": line.route,
         "status": line.status,
         "request_id": line.request_id,
         "model_version": line.model_version,
         "model_digest": line.model_digest,
         "cold_start": cold,
         "refusals": line.refusals,
+        **metrics,
     }
-    found = _provider.serialize_metric_set(metrics, {"service": SERVICE, "route": line.route}, properties)
-    print(msgspec.json.encode(found).decode())
+    sys.stdout.write(_encode(found).decode() + "\n")  # in one piece; `print` would flush twice on Lambda
+
+
+@cache
+def _directive(names: tuple[str, ...]) -> Any:
+    """What tells CloudWatch which members of a line are metrics: Powertools' work, once for each set of them."""
+    units = {name: {"Unit": "Milliseconds" if name in TIMES else "Count", "Value": 0} for name in names}
+    made = _provider.serialize_metric_set(units, {"service": SERVICE, "route": ""}, {})
+    return made["_aws"]["CloudWatchMetrics"]
