@@ -70,7 +70,8 @@ __all__ = ["AmazonCloudWatchEMFProvider", "Logger", "NotFoundError", "Resolver",
 class RequestLine(APIGatewayProxyEventV2):
     """An event without headers: the resolver would copy and split them all, twice a request, to route by none."""
 
-    headers = resolved_headers_field = MappingProxyType({})
+    headers: Any = MappingProxyType({})
+    resolved_headers_field: Any = MappingProxyType({})
 
 
 class Resolver(APIGatewayHttpResolver):

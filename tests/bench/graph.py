@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import onnxruntime
 from export.checkpoint import read_checkpoint
 from export.probes import random_walks
 from lambda_fn.forecaster import open_session
-from tests.bench.measure import in_turn, ratio, readable
+from tests.bench.measure import in_turn, row
 from tests.bench.peers.hand_graph import hand_graph
 
 
@@ -34,23 +33,8 @@ def rows(models: Path) -> Iterator[tuple[str, ...]]:
             rounds,
             warmup=20,
         )
-        figures = {name: readable(statistics.median(values)) for name, values in times.items()}
-        yield (
-            f"graph, batch {batch}",
-            figures["exported"],
-            "the same by hand",
-            figures["by hand"],
-            f"{ratio(times, 'exported', 'by hand'):.2f} ×",
-            "≤ 1.15 ×",
-        )
-        yield (
-            f"graph, batch {batch}, no arena",
-            figures["exported"],
-            "with the arena",
-            figures["arena"],
-            f"{ratio(times, 'exported', 'arena'):.2f} ×",
-            "",
-        )
+        yield row(f"graph, batch {batch}", times, "exported", "by hand", "the same by hand", "≤ 1.15 ×")
+        yield row(f"graph, batch {batch}, no arena", times, "exported", "arena", "with the arena")
 
 
 def _with_arena(model: Path) -> onnxruntime.InferenceSession:

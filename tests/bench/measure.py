@@ -1,15 +1,19 @@
-"""Times things in turn, A B A B …, so that a machine whose speed drifts does not decide who wins."""
+"""Times things in turn, A B A B …, so that a machine whose speed drifts does not decide who wins; makes rows of it."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+Times = dict[str, list[float]]
 
 
-def in_turn(actions: dict[str, Callable[[], object]], rounds: int, warmup: int = 3) -> dict[str, list[float]]:
+def in_turn(actions: dict[str, Callable[[], object]], rounds: int, warmup: int = 3) -> Times:
     """Seconds of each action, `rounds` of them, one after the other in each round."""
-    times: dict[str, list[float]] = {name: [] for name in actions}
+    times: Times = {name: [] for name in actions}
     for number in range(-warmup, rounds):
         for name, action in actions.items():
             started = time.perf_counter()
@@ -19,9 +23,25 @@ def in_turn(actions: dict[str, Callable[[], object]], rounds: int, warmup: int =
     return times
 
 
-def ratio(times: dict[str, list[float]], name: str, floor: str) -> float:
+def ratio(times: Times, name: str, floor: str) -> float:
     """Median over the rounds of name / floor, each pair measured side by side."""
     return statistics.median(one / other for one, other in zip(times[name], times[floor], strict=True))
+
+
+def row(what: str, times: Times, name: str, floor: str, words: str, reach: str = "") -> tuple[str, ...]:
+    """A row of the table: the median of `name`, of its `floor`, which `words` describe, and how many times it."""
+    return what, middle(times[name]), words, middle(times[floor]), f"{ratio(times, name, floor):.2f} ×", reach
+
+
+def lead(what: str, times: Times, name: str, peer: str, words: str, reach: str = "") -> tuple[str, ...]:
+    """As `row`, against a peer that should be slower: how many times as long it takes."""
+    ahead = f"{ratio(times, peer, name):.2f} × ahead"
+    return what, middle(times[name]), words, middle(times[peer]), ahead, reach
+
+
+def middle(seconds: list[float]) -> str:
+    """The median, for a person to read."""
+    return readable(statistics.median(seconds))
 
 
 def readable(seconds: float) -> str:
@@ -30,3 +50,10 @@ def readable(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds:.2f} s"
+
+
+@contextlib.contextmanager
+def unseen() -> Iterator[None]:
+    """Let what is printed cost what it costs on Lambda, one write a line, and be seen by nobody."""
+    with open(os.devnull, "w", buffering=1) as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
