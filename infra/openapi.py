@@ -147,6 +147,7 @@ def schemas() -> dict[str, Any]:
     }
     found["InferInput"]["required"] = ["name", "datatype", "shape", "data"]
     outputs = [tensor.name for tensor in inference.metadata(api.forecaster).outputs]
+    found["InferRequest"]["properties"]["outputs"]["uniqueItems"] = True
     found["InferOutput"]["properties"]["name"] = {"enum": outputs}
     return dict(sorted(found.items()))
 

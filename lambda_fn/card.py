@@ -9,6 +9,7 @@ import msgspec
 
 from lambda_fn.faults import HIGHEST_PRICE, LOWEST_PRICE, MOST_PRICES, MOST_SERIES
 from lambda_fn.forecaster import Forecaster
+from lambda_fn.refusal import printable
 
 OPENAPI = Path(__file__).with_name("openapi.json")
 
@@ -79,7 +80,7 @@ def openapi(forecaster: Forecaster, base_path: str) -> dict[str, Any]:
     The examples are those of the project's model: one with other limits is described without them.
     """
     document: dict[str, Any] = msgspec.json.decode(OPENAPI.read_bytes())
-    document["servers"] = [{"url": base_path or "/"}]
+    document["servers"] = [{"url": printable(base_path) or "/"}]
     schemas, ours = document["components"]["schemas"], limit_schemas(forecaster)
     if any(schemas[name] != schema for name, schema in ours.items()):
         _drop_examples(document)

@@ -32,10 +32,8 @@ class Limits(msgspec.Struct, frozen=True):
 
 def explain(body: bytes, limits: Limits, reason: str) -> tuple[dict[str, Any], dict[int, list[Fault]]]:
     """The body as JSON and the faults of single series in it, where these are all that is wrong; else `Refusal`."""
-    import json  # reads NaN and Infinity, which some clients write, so that they can be pointed at
-
     try:
-        found = json.loads(body.decode())
+        found = read_json(body)
     except RecursionError:
         raise Refusal(400, "the body is not JSON that can be read: nested too deeply") from None
     except ValueError:
@@ -50,6 +48,21 @@ def explain(body: bytes, limits: Limits, reason: str) -> tuple[dict[str, Any], d
     if not refused:  # msgspec saw something that this file does not know
         raise invalid([Fault("", reason)])
     return found, refused
+
+
+def read_json(text: bytes) -> Any:
+    """JSON as Python reads it: with the NaN and Infinity that some clients write, so that they can be pointed at.
+
+    Raises `ValueError` or `RecursionError`.
+    """
+    import json
+
+    return json.loads(text.decode(), parse_int=_whole)
+
+
+def _whole(digits: str) -> float:
+    """A number without a fraction; Python refuses to make an int of thousands of digits, and need not here."""
+    return int(digits) if len(digits) < 20 else float(digits)
 
 
 def misfits(
@@ -108,7 +121,7 @@ def _faults(found: Any, limits: Limits) -> Iterator[Fault]:
         levels = [level if _is_number(level) else None for level in levels or []]
     try:
         msgspec.convert(last_date, datetime.date | None)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         yield Fault("/last_date", "must be a calendar date (YYYY-MM-DD)")
     yield from misfits(limits, horizon, levels, found.get("calendar"), last_date is not None)
 

@@ -18,7 +18,7 @@ from lambda_fn.forecaster import Array, Forecaster
 from lambda_fn.refusal import Fault, Refusal, invalid, printable
 from lambda_fn.request import Price
 from lambda_fn.run import BLOCK, Run
-from lambda_fn.tensor_faults import element_faults, no_json, read_json
+from lambda_fn.tensor_faults import element_faults, lenient, no_json
 
 ROOT = "/v2"
 NAME = "efemera"
@@ -208,7 +208,7 @@ def _prices(tensor: InferInput, window: int, faults: list[Fault]) -> Array:
             prices = np.array((_nested if nested else _flat).decode(tensor.data), np.float64)
         except (msgspec.ValidationError, ValueError):
             wanted = f"must hold {shape[0]} × {window} numbers, flat or nested"
-            faults += element_faults(read_json(bytes(tensor.data))) or [Fault(f"{place}/data", wanted)]
+            faults += element_faults(lenient(bytes(tensor.data))) or [Fault(f"{place}/data", wanted)]
         else:
             if prices.shape == tuple(shape) or (not nested and prices.size == shape[0] * window):
                 if faults:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from lambda_fn.faults import NOT_A_PRICE, is_price
+from lambda_fn.faults import NOT_A_PRICE, is_price, read_json
 from lambda_fn.refusal import MOST_COUNTED, Fault, Refusal, invalid
 
 
 def no_json(body: bytes, reason: str) -> Refusal:
     """Why a body can't be decoded: Python's own reader knows NaN and Infinity, so that they can be pointed at."""
     try:
-        faults = element_faults(read_json(body)["inputs"][0]["data"])
+        faults = element_faults(lenient(body)["inputs"][0]["data"])
     except (LookupError, TypeError):
         faults = []
     return invalid(faults) if faults else Refusal(400, f"the body is not JSON: {reason}")
 
 
-def read_json(text: bytes) -> Any:
+def lenient(text: bytes) -> Any:
     """JSON as Python reads it, or None."""
     try:
-        return json.loads(text.decode())
+        return read_json(text)
     except (ValueError, RecursionError):
         return None
 

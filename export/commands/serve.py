@@ -36,9 +36,8 @@ def serve(
     """
     os.environ["EFEMERA_MODELS"] = str(model)
     os.environ["EFEMERA_BASE_PATH"] = base_path
-    if not log:
-        os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
-        os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
+    os.environ["POWERTOOLS_METRICS_DISABLED"] = "false" if log else "true"
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO" if log else "ERROR"
     from export.server import Gateway, listen, server_of
 
     with listen(HOST, port) as socket:

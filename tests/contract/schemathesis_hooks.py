@@ -1,7 +1,8 @@
 """What JSON Schema can't say of a valid request, put right in those that schemathesis means to be valid.
 
-Two things: the ids of one request differ, and a tensor holds as many numbers as its shape says. Loaded by the
-command of `test_openapi.py` (SCHEMATHESIS_HOOKS); requests meant to be invalid are sent as they are.
+Three things: the ids of one request differ, no output is asked for twice, and a tensor holds as many numbers as its
+shape says. Loaded by the command of `test_openapi.py` (SCHEMATHESIS_HOOKS); requests meant to be invalid are sent as
+they are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ def before_call(_: schemathesis.HookContext, case: schemathesis.Case, _arguments
         return
     for position, series in enumerate(case.body.get("series") or ()):
         series["id"] = f"{position} {series['id']}"[:200]
+    if "outputs" in case.body:
+        case.body["outputs"] = list({output["name"]: output for output in case.body["outputs"]}.values())
     for tensor in case.body.get("inputs") or ():
         nested = bool(tensor["data"]) and isinstance(tensor["data"][0], list)
         prices = [price for row in tensor["data"] for price in row] if nested else tensor["data"]

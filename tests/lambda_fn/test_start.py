@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 def start(folder, code="import lambda_fn.api"):
     """Import the handler in a process of its own, as Lambda's runtime does."""
-    environment = {**os.environ, "EFEMERA_MODELS": str(folder)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POWERTOOLS")}
+    environment = {**inherited, "EFEMERA_MODELS": str(folder)}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
