@@ -11,7 +11,7 @@ import pytest
 
 from export.server import listen
 from lambda_fn.forecaster import Forecaster
-from tests.bench.soak import PATIENCE, Question, alone, besiege, questions, served
+from tests.bench.soak_clients import PATIENCE, Question, alone, besiege, questions, served
 
 CLIENTS, TURNS = 16, 44  # four times each question from each client
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.soak import plain_environment, sizes
+from tests.bench.soak_memory import plain_environment, sizes
 from tests.lambda_fn import hostile
+from tests.lambda_fn.answers import INFER, PREDICT, answered
 from tests.lambda_fn.conftest import event
+from tests.lambda_fn.hostile_bodies import BODIES, GOOD, RIGHT, tensors
 
 ROOT = Path(__file__).parent.parent.parent
 CPU_SECONDS = 20  # of one body; the slowest takes 2. A bound for what never ends, not a measure of speed
@@ -43,24 +45,24 @@ def wrong(told):
 
 @pytest.fixture(scope="module")
 def found():
-    return sent("api", CPU_SECONDS, *hostile.BODIES, *hostile.RIGHT)
+    return sent("api", CPU_SECONDS, *BODIES, *RIGHT)
 
 
 @pytest.mark.parametrize("path", hostile.PATHS)
-@pytest.mark.parametrize("name", hostile.BODIES)
+@pytest.mark.parametrize("name", BODIES)
 def test_a_body_meant_to_hurt_is_answered_within_lambdas_memory(found, name, path):
     assert wrong(found[name, path]) == ""
 
 
-@pytest.mark.parametrize("name", hostile.RIGHT)
+@pytest.mark.parametrize("name", RIGHT)
 def test_the_largest_right_request_is_answered_as_one_within_the_same_bounds(found, name):
-    path = "predict" if hostile.RIGHT[name][0] == hostile.PREDICT else "infer"
+    path = "predict" if RIGHT[name][0] == PREDICT else "infer"
     assert wrong(found[name, path]) == ""
     assert found[name, path]["status"] == 200
 
 
 def test_no_body_is_longer_than_lambda_takes_and_the_long_ones_are_nearly_that():
-    lengths = {name: len(hostile.asked_with(make(), "/")["body"]) for name, make in hostile.BODIES.items()}
+    lengths = {name: len(hostile.asked_with(make(), "/")["body"]) for name, make in BODIES.items()}
     assert max(lengths.values()) <= 6 * 2**20
     assert all(length > 5.9e6 for name, length in lengths.items() if re.search("of 6 MB|^[23] million", name))
 
@@ -87,7 +89,7 @@ def test_half_a_surrogate_pair_is_pointed_at_in_every_field(field):
     body = {"prices": [40] * 60, "last_date": "2026-11-20", field: "\ud800"}
     if field == "series":
         del body["prices"]
-    found = hostile.answered(event(json.dumps(body)))
+    found = answered(event(json.dumps(body)))
     assert (found.status, [fault["pointer"] for fault in found.body["errors"]]) == (422, [f"/{field}"])
 
 
@@ -95,25 +97,25 @@ DIGITS = [400, 4300, 4301, 100_000]  # Python's own reader of whole numbers refu
 
 
 def with_digits(count):
-    return f"[{'9' * count},{hostile.GOOD[3:]}]"
+    return f"[{'9' * count},{GOOD[3:]}]"
 
 
 @pytest.mark.parametrize("digits", DIGITS)
 def test_a_price_of_any_length_is_pointed_at(digits):
-    found = hostile.answered(event(f'{{"prices":{with_digits(digits)}}}'))
+    found = answered(event(f'{{"prices":{with_digits(digits)}}}'))
     assert (found.status, [fault["pointer"] for fault in found.body.get("errors", ())]) == (422, ["/prices/0"])
 
 
 @pytest.mark.parametrize("digits", DIGITS)
 def test_a_datum_of_any_length_is_pointed_at(digits):
-    found = hostile.answered(event(hostile.tensors(with_digits(digits)), path=hostile.INFER))
+    found = answered(event(tensors(with_digits(digits)), path=INFER))
     assert (found.status, [fault["pointer"] for fault in found.body.get("errors", ())]) == (422, ["/inputs/0/data/0"])
 
 
 @pytest.mark.parametrize("digits", DIGITS)
 def test_a_series_with_a_price_of_any_length_spoils_no_other(digits):
-    good = f'{{"id":"b","prices":[{hostile.GOOD}]}}'
-    found = hostile.answered(event(f'{{"series":[{{"id":"a","prices":{with_digits(digits)}}},{good}]}}'))
+    good = f'{{"id":"b","prices":[{GOOD}]}}'
+    found = answered(event(f'{{"series":[{{"id":"a","prices":{with_digits(digits)}}},{good}]}}'))
     assert found.status == 200
     first, second = found.body["forecasts"]
     assert first["error"]["errors"][0]["pointer"] == "/series/0/prices/0"

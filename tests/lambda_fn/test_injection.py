@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from lambda_fn import api, event
+from tests.lambda_fn.answers import INFER, PREDICT, answered
 from tests.lambda_fn.conftest import event as event_of
-from tests.lambda_fn.hostile import INFER, PREDICT, answered, tensors
+from tests.lambda_fn.hostile_bodies import tensors
 
 MARK = "FORGED"
 PRICE = 31337.25  # nowhere else in an answer or a line: five digits alone can be those of a timestamp
