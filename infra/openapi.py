@@ -56,7 +56,7 @@ WHEN = {
     400: "The body is not JSON, or not to be read.",
     404: "No such path, model or version.",
     405: "The path takes other methods.",
-    413: "The body, or the answer it would have, is more than Lambda's 6 MB.",
+    413: "The answer would be more than Lambda's 6 MB.",
     415: "The body is not declared as plain JSON.",
     422: "Something in the body is wrong; `errors` lists every fault, up to 20.",
     500: "A fault of the service, logged under the request's id.",

@@ -35,7 +35,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     call = Call(forecaster, context)
     try:
         call.event = read_event(event)
-        call.id = call.event.name(context)
+        call.id = call.event.request_id(context)
         path, method = call.event.path, call.event.method
         if path not in routes or not method.isupper():  # Powertools overlooks a line break and small letters
             method = NO_METHOD

@@ -71,7 +71,7 @@ class Event(msgspec.Struct, rename="camel"):
         except ValueError:
             raise Refusal(400, "the body is marked base64 and is not") from None
 
-    def name(self, context: Any) -> str:
+    def request_id(self, context: Any) -> str:
         """API Gateway's id of the request, else Lambda's: what a header and a log line can hold of it."""
         return _printable(self.request_context.request_id) or request_id_of(context)
 

@@ -11,7 +11,7 @@ KINDS = {
     400: ("malformed-body", "The request can't be read"),
     404: ("not-found", "No such path"),
     405: ("method-not-allowed", "No such method here"),
-    413: ("body-too-large", "The body is too large"),
+    413: ("answer-too-large", "The answer would be too large"),
     415: ("unsupported-media-type", "The body must be JSON"),
     422: ("invalid-request", "The request is not valid"),
     500: ("internal-error", "Something went wrong here"),
@@ -27,7 +27,7 @@ class Fault(msgspec.Struct):
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """The body of an `application/problem+json` answer."""
+    """The body of an `application/problem+json` answer; `error` is `detail` by the Open Inference Protocol's name."""
 
     type: str
     title: str
@@ -35,9 +35,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     detail: str
     instance: str  # the request id
     errors: list[Fault] = []
-    error: str | msgspec.UnsetType = (
-        msgspec.UNSET
-    )  # `detail` again, by the name that the Open Inference Protocol gives it
+    error: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Refusal(Exception):

@@ -25,11 +25,11 @@ def reply(
     kind: str = JSON,
     headers: dict[str, str] | None = None,
 ) -> Response[Any]:
-    """`body` (a struct, or bytes that are JSON already) as the answer to `event`.
+    """`body` as JSON, the answer to `event`.
 
     Raises `Refusal` (413) where Lambda would not let the answer through.
     """
-    content = body if isinstance(body, bytes) else _encoder.encode(body)
+    content = _encoder.encode(body)
     named = {"Cache-Control": "no-store", "X-Request-Id": request_id}
     if headers:
         named.update(headers)
