@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 import threading
 from typing import Annotated, Any
 
@@ -38,6 +40,8 @@ def serve(
     os.environ["EFEMERA_BASE_PATH"] = base_path
     os.environ["POWERTOOLS_METRICS_DISABLED"] = "false" if log else "true"
     os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO" if log else "ERROR"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a log line is seen when it is written, in a pipe too
     from export.server import Gateway, listen, server_of
 
     with listen(HOST, port) as socket:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -18,15 +19,29 @@ from export.server import LARGEST_BODY, event_of, listen
 
 
 @contextlib.contextmanager
-def serving(model, *options):
-    """`efemera serve` on a free port, in a process of its own: its address, once it is ready, and the process."""
-    command = [sys.executable, "-W", "error", "-m", "export", "serve", "--port", "0", "--model", str(model), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def started(model, *options, port=0):
+    """`efemera serve` in a process of its own, which ends with the `with`, or when a test has waited far too long."""
+    command = [sys.executable, "-W", "error", "-m", "export", "serve", "--port", str(port), "--model", str(model)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as a user's
+    with subprocess.Popen([*command, *options], env=environment, stdout=subprocess.PIPE, text=True) as process:
+        limit = threading.Timer(300, process.kill)
+        limit.start()
         try:
-            line = process.stdout.readline()
-            yield next(word for word in line.split() if word.startswith("http://")), process
+            yield process
         finally:
+            limit.cancel()
             process.kill()
+
+
+@contextlib.contextmanager
+def serving(model, *options):
+    """`efemera serve` on a free port: its address, once it is ready, and the process."""
+    with started(model, *options) as process:
+        yield address_in(process.stdout.readline()), process
+
+
+def address_in(line):
+    return next(word for word in line.split() if word.startswith("http://"))
 
 
 @pytest.fixture(scope="module")
@@ -101,20 +116,16 @@ def test_its_port_is_open_before_the_model_is_ready(model, tmp_path):
     (slow / "manifest.json").unlink()
     os.mkfifo(slow / "manifest.json")
     port = free_port()
-    command = [sys.executable, "-m", "export", "serve", "--port", str(port), "--model", str(slow)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            while True:
-                with contextlib.suppress(urllib.error.URLError):
-                    status, headers, _ = ask(f"http://127.0.0.1:{port}/health")
-                    break
-            assert (status, headers["retry-after"]) == (503, "1")
-            assert ask(f"http://127.0.0.1:{port}/v2/health/live")[0] == 200
-            (slow / "manifest.json").write_bytes(manifest)
-            assert process.stdout.readline().startswith("Efemera answers on")
-            assert ask(f"http://127.0.0.1:{port}/health")[0] == 200
-        finally:
-            process.kill()
+    with started(slow, port=port) as process:
+        while process.poll() is None:
+            with contextlib.suppress(urllib.error.URLError):
+                status, headers, _ = ask(f"http://127.0.0.1:{port}/health")
+                break
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert ask(f"http://127.0.0.1:{port}/v2/health/live")[0] == 200
+        (slow / "manifest.json").write_bytes(manifest)
+        assert process.stdout.readline().startswith("Efemera answers on")
+        assert ask(f"http://127.0.0.1:{port}/health")[0] == 200
 
 
 def free_port():
@@ -133,17 +144,10 @@ def test_a_model_that_is_refused_ends_it_with_the_file_and_the_reason(model, tmp
 
 
 def test_its_log_is_shown_on_request(model):
-    with subprocess.Popen(
-        [sys.executable, "-m", "export", "serve", "--port", "0", "--model", str(model), "--log"],
-        stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        try:
-            assert json.loads(process.stdout.readline())["message"] == "ready"
-            address = next(word for word in process.stdout.readline().split() if word.startswith("http://"))
-            assert ask(f"{address}/health")[0] == 200
-            assert json.loads(process.stdout.readline())["route"] == "/health"
-        finally:
-            process.kill()
+    with started(model, "--log") as process:
+        assert json.loads(process.stdout.readline())["message"] == "ready"
+        assert ask(f"{address_in(process.stdout.readline())}/health")[0] == 200
+        assert json.loads(process.stdout.readline())["route"] == "/health"
 
 
 def test_ctrl_c_ends_it_cleanly(server):
