@@ -58,9 +58,9 @@ WHEN = {
     405: "The path takes other methods.",
     413: "The answer would be more than Lambda's 6 MB.",
     415: "The body is not declared as plain JSON.",
-    422: "Something in the body is wrong; `errors` lists every fault, up to 20.",
+    422: "Something in the body is wrong; `errors` lists the faults, up to 20.",
     500: "A fault of the service, logged under the request's id.",
-    503: "The request could not be finished before the invocation's deadline, or the model is not ready yet.",
+    503: "The forecasts could not be finished before the invocation's deadline, or the model is not ready yet.",
 }
 
 
@@ -85,7 +85,10 @@ def document() -> dict[str, Any]:
             "title": "Efemera",
             "version": __version__,
             "summary": "Daily closing prices forecast by an LSTM, with intervals, next to the naive forecast.",
-            "description": "Nothing is kept between requests, no price is logged. Forecasts are no investment advice.",
+            "description": "Nothing is kept between requests, no price is logged. Forecasts are no investment advice."
+            " A deployment asks for requests signed with SigV4; API Gateway's own refusals (403, 413, 429) are"
+            ' {"message": …}.',
+            "x-model-digest": api.forecaster.model_digest,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -134,7 +137,6 @@ def schemas() -> dict[str, Any]:
         }
     either = {"anyOf": [_reference("SeriesForecast"), _reference("SeriesRefused")]}
     found["Forecasts"]["properties"]["forecasts"] = {"type": "array", "items": either}
-    window = api.forecaster.manifest.window
     numbers = {"type": "array", "items": _reference("Price")}
     found["InferInput"]["properties"] |= {
         "name": {"const": "prices"},
@@ -142,13 +144,15 @@ def schemas() -> dict[str, Any]:
         "shape": _reference("Shape"),
         "data": {
             "description": "As many numbers as `shape` says, flat in row-major order, or one list a window.",
-            "anyOf": [numbers, {"type": "array", "items": {**numbers, "minItems": window, "maxItems": window}}],
+            "anyOf": [numbers, {"type": "array", "items": _reference("Window")}],
         },
     }
     found["InferInput"]["required"] = ["name", "datatype", "shape", "data"]
-    outputs = [tensor.name for tensor in inference.metadata(api.forecaster).outputs]
-    found["InferRequest"]["properties"]["outputs"]["uniqueItems"] = True
-    found["InferOutput"]["properties"]["name"] = {"enum": outputs}
+    found["InferRequest"]["properties"]["outputs"]["anyOf"][0]["uniqueItems"] = True
+    found["InferOutput"]["properties"]["parameters"] = _or_null(
+        {"type": "object", "properties": {"binary_data": {}}, "additionalProperties": False}
+    )
+    found["InferOutput"]["properties"]["name"] = {"enum": list(inference.OUTPUTS)}
     return dict(sorted(found.items()))
 
 

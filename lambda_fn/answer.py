@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lambda_fn.refusal import Problem, invalid
+from lambda_fn.refusal import Problem
 from lambda_fn.request import PredictRequest, Refused
 from lambda_fn.run import BLOCK, Run
 from lambda_fn.sessions import WEEKDAYS
@@ -80,7 +80,7 @@ def answer(run: Run, request: PredictRequest) -> Forecast:
 
 
 def answer_series(run: Run, request: PredictRequest, refused: Refused, instance: str) -> Forecasts:
-    """Forecast each series of a valid request; those `refused` get their faults, under this request id.
+    """Forecast each series of a valid request; those `refused` say why, under this request id.
 
     A forecast is encoded as soon as it is made: its objects are in the processor's cache then, and their memory is
     there for the next block.
@@ -97,7 +97,7 @@ def answer_series(run: Run, request: PredictRequest, refused: Refused, instance:
             made = SeriesForecast(series.id, steps[0].median, last, last, steps, warnings)
             found.append(msgspec.Raw(encode(made)))
     for position in sorted(refused):
-        problem = invalid(refused[position]).problem(instance)
+        problem = refused[position].problem(instance)
         found.insert(position, SeriesRefused(request.series[position].id, problem))
     return Forecasts(found, forecaster.verdict, forecaster.manifest.model_version, forecaster.model_digest)
 

@@ -16,7 +16,6 @@ from lambda_fn.event import read_event
 from lambda_fn.forecaster import Forecaster
 from lambda_fn.powertools import NotFoundError, Resolver, Response
 from lambda_fn.refusal import Refusal
-from lambda_fn.reply import PROBLEM
 from lambda_fn.request import decode_request
 
 NO_METHOD = "NONE"  # of no route
@@ -24,7 +23,7 @@ FOLDER = Path(os.environ.get("EFEMERA_MODELS") or Path(__file__).parent.parent /
 
 started = time.perf_counter()
 forecaster = Forecaster(FOLDER)  # verified and warm, before the first request and before a SnapStart snapshot
-app = Resolver()
+app = Resolver(debug=False)  # whatever POWERTOOLS_DEV says: it would print paths
 MODEL_PATHS = inference.paths(forecaster)
 routes: dict[str, str] = {}  # path → its methods, as a 405 lists them
 
@@ -36,7 +35,11 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     try:
         call.event = read_event(event)
         call.id = call.event.request_id(context)
-        path, method = call.event.path, call.event.method
+        if call.event.raw_path in routes:  # though a base path or a stage may be called like its start
+            call.path = call.event.raw_path
+        else:
+            call.path = call.event.path
+        path, method = call.path, call.event.method
         if path not in routes or not method.isupper():  # Powertools overlooks a line break and small letters
             method = NO_METHOD
         found = app.answer(method, path, context, call=call)
@@ -44,9 +47,9 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         answered = call.refuse(refusal)
         found = {
             "statusCode": refusal.status,
-            "headers": {"Content-Type": PROBLEM, **answered.headers},
+            "headers": answered.headers,
             "body": answered.body,
-            "isBase64Encoded": False,
+            "isBase64Encoded": answered.base64_encoded,
         }
     run, manifest = call.run, forecaster.manifest
     telemetry.write(
@@ -87,7 +90,7 @@ def routed(path: str, function: Route) -> Callable[[], Response[Any]]:
 
 def label(path: str) -> str:
     """The path as a metric's dimension: one for all versions of the model."""
-    return path.replace(forecaster.manifest.model_version, "{version}")
+    return path.replace(f"/versions/{forecaster.manifest.model_version}", "/versions/{version}")
 
 
 def current() -> Call:
@@ -105,9 +108,8 @@ def predict(call: Call) -> Response[Any]:
         found = answer(call.run, request)
     else:
         found = answer_series(call.run, request, refused, call.id)
-        for faults in refused.values():
-            reason = "series-price" if faults[-1].pointer.rpartition("/")[2].isdigit() else "series-history"
-            call.refusals[reason] = call.refusals.get(reason, 0) + 1
+        for refusal in refused.values():
+            call.refusals[refusal.reason] = call.refusals.get(refusal.reason, 0) + 1
     return call.reply(found)
 
 
@@ -127,7 +129,7 @@ def model(call: Call) -> Response[Any]:
 def openapi(call: Call) -> Response[Any]:
     """What this API takes and answers."""
     assert call.event is not None
-    return call.reply(card.openapi(forecaster, call.event.raw_path.removesuffix("/openapi.json")))
+    return call.reply(card.openapi(forecaster, call.event.base))
 
 
 @serves("GET", inference.ROOT)
@@ -171,7 +173,7 @@ def no_route(_: NotFoundError) -> Response[Any]:
     """A path or a method that is not served."""
     call = current()
     assert call.event is not None
-    path, method = call.event.path, call.event.method
+    path, method = call.path, call.event.method
     if path in routes:
         call.route, allowed = label(path), routes[path]
         return call.refuse(Refusal(405, f"{path} takes {allowed}, not {method[:20]}", headers={"Allow": allowed}))

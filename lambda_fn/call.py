@@ -18,12 +18,13 @@ UNROUTED = "none"  # the route of a request that has none, in a log line
 class Call:
     """One request while it is answered: what came, the model for it, what a log line will say."""
 
-    __slots__ = ("event", "id", "refusals", "route", "run")
+    __slots__ = ("event", "id", "path", "refusals", "route", "run")
 
     def __init__(self, forecaster: Forecaster, context: Any) -> None:
         """`context` is Lambda's."""
         self.event: Event | None = None  # until it is known to be one
         self.id = request_id_of(context)
+        self.path = ""  # within the API
         self.route = UNROUTED  # or one of the API's own paths
         self.run = Run(forecaster, context)
         self.refusals: dict[str, int] = {}
@@ -59,6 +60,6 @@ class Call:
         """The refusal as the answer to this request, and in its log line."""
         self.refusals[refusal.reason] = 1
         problem = refusal.problem(self.id)
-        if self.event is not None and self.event.path.startswith(inference.ROOT):
+        if self.path == inference.ROOT or self.path.startswith(f"{inference.ROOT}/"):
             problem.error = problem.detail
         return self.reply(problem, PROBLEM, refusal.status, refusal.headers)

@@ -77,14 +77,14 @@ def read(folder: Path, forecaster: Forecaster) -> Card:
 def openapi(forecaster: Forecaster, base_path: str) -> dict[str, Any]:
     """The OpenAPI document that `infra/openapi.py` wrote, for this model and for where the API is mounted.
 
-    The examples are those of the project's model: one with other limits is described without them.
+    The examples are those of the model that it was written for: another one is described without them.
     """
     document: dict[str, Any] = msgspec.json.decode(OPENAPI.read_bytes())
     document["servers"] = [{"url": printable(base_path) or "/"}]
-    schemas, ours = document["components"]["schemas"], limit_schemas(forecaster)
-    if any(schemas[name] != schema for name, schema in ours.items()):
+    if document["info"]["x-model-digest"] != forecaster.model_digest:
         _drop_examples(document)
-    schemas.update(ours)
+        document["info"]["x-model-digest"] = forecaster.model_digest
+    document["components"]["schemas"].update(limit_schemas(forecaster))
     return document
 
 
@@ -99,6 +99,13 @@ def limit_schemas(forecaster: Forecaster) -> dict[str, Any]:
             "items": {"$ref": "#/components/schemas/Price"},
             "minItems": limits.window,
             "maxItems": MOST_PRICES,
+        },
+        "Window": {
+            "description": "One window of closing prices, oldest first.",
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/Price"},
+            "minItems": limits.window,
+            "maxItems": limits.window,
         },
         "Horizon": {"description": "Steps ahead.", "type": "integer", "minimum": 1, "maximum": horizon},
         "Level": {"description": "An interval's level in percent.", **levels},

@@ -50,6 +50,12 @@ class Event(msgspec.Struct, rename="camel"):
             path = _without(path, f"/{stage}")
         return path if BASE_PATH == "/" else _without(path, BASE_PATH)
 
+    @property
+    def base(self) -> str:
+        """What stands before the API's paths in this request's; the base path, if AWS has left that out."""
+        found = self.raw_path[: len(self.raw_path) - len(self.path)]
+        return found if BASE_PATH == "/" or BASE_PATH in found else BASE_PATH
+
     def header(self, name: str) -> str | None:
         """A header by its name in small letters: API Gateway sends it so, `sam local` as the client wrote it."""
         headers = self.headers or {}

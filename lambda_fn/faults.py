@@ -18,6 +18,8 @@ MOST_LEVELS = 20
 LONGEST_ID = 200  # characters
 NOT_A_PRICE = "must be a number between 1e-9 and 1e12"
 
+HISTORY, BAD_PRICE = "series-history", "series-price"  # why a series is refused, in a log line
+
 FIELDS = ("prices", "series", "horizon", "levels", "last_date", "calendar")
 
 
@@ -30,8 +32,8 @@ class Limits(msgspec.Struct, frozen=True):
     calendars: tuple[str, ...]
 
 
-def explain(body: bytes, limits: Limits, reason: str) -> tuple[dict[str, Any], dict[int, list[Fault]]]:
-    """The body as JSON and the faults of single series in it, where these are all that is wrong; else `Refusal`."""
+def explain(body: bytes, limits: Limits, reason: str) -> tuple[dict[str, Any], dict[int, Refusal]]:
+    """The body as JSON and why single series of it are refused, where that is all that is wrong; else `Refusal`."""
     try:
         found = read_json(body)
     except RecursionError:
@@ -43,8 +45,9 @@ def explain(body: bytes, limits: Limits, reason: str) -> tuple[dict[str, Any], d
         raise invalid(faults)
     refused = {}
     for position, series in enumerate(found.get("series") or ()):
-        if wrong := _price_faults(series.get("prices"), "prices" in series, limits, f"/series/{position}/prices"):
-            refused[position] = wrong[:MOST_FAULTS]
+        prices, place = series.get("prices"), f"/series/{position}/prices"
+        if wrong := list(islice(_price_faults(prices, "prices" in series, limits, place), MOST_FAULTS)):
+            refused[position] = _series_refusal(prices, wrong, limits)
     if not refused:  # msgspec saw something that this file does not know
         raise invalid([Fault("", reason)])
     return found, refused
@@ -147,15 +150,24 @@ def _series_faults(series: Any) -> Iterator[Fault]:
             yield Fault(f"{place}/id", f"is that of /series/{seen[name]} as well")
 
 
-def _price_faults(prices: Any, is_there: bool, limits: Limits, place: str) -> list[Fault]:
+def _price_faults(prices: Any, is_there: bool, limits: Limits, place: str) -> Iterator[Fault]:
     if not is_there:
-        return [Fault(place, "is required")]
-    if not isinstance(prices, list):
-        return [Fault(place, f"must be a list of {limits.window} to {MOST_PRICES} numbers")]
-    faults = length_faults(len(prices), limits.window, place)
-    if len(prices) > MOST_PRICES:
-        return faults
-    return faults + [Fault(f"{place}/{i}", NOT_A_PRICE) for i, price in enumerate(prices) if not is_price(price)]
+        yield Fault(place, "is required")
+    elif not isinstance(prices, list):
+        yield Fault(place, f"must be a list of {limits.window} to {MOST_PRICES} numbers")
+    else:
+        yield from length_faults(len(prices), limits.window, place)
+        if len(prices) <= MOST_PRICES:
+            for i, price in enumerate(prices):
+                if not is_price(price):
+                    yield Fault(f"{place}/{i}", NOT_A_PRICE)
+
+
+def _series_refusal(prices: Any, first: list[Fault], limits: Limits) -> Refusal:
+    """One series of many, refused for these faults, the first ones of it."""
+    if not isinstance(prices, list) or not limits.window <= len(prices) <= MOST_PRICES:
+        return invalid(first, reason=HISTORY)
+    return invalid(first, sum(not is_price(price) for price in prices), BAD_PRICE)
 
 
 def _level_wanted(limits: Limits) -> str:

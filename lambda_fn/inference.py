@@ -18,7 +18,7 @@ from lambda_fn.forecaster import Array, Forecaster
 from lambda_fn.refusal import Fault, Refusal, invalid, printable
 from lambda_fn.request import Price
 from lambda_fn.run import BLOCK, Run
-from lambda_fn.tensor_faults import element_faults, lenient, no_json
+from lambda_fn.tensor_faults import element_faults, lenient, no_json, type_fault
 
 ROOT = "/v2"
 NAME = "efemera"
@@ -27,6 +27,7 @@ BINARY = (
     "the binary tensor extension is not served: send tensors as JSON (with tritonclient,"
     " InferInput.set_data_from_numpy(…, binary_data=False))"
 )
+OUTPUTS = ("predicted_price", "quantiles")
 NESTED = re.compile(rb"\s*\[\s*\[")
 
 
@@ -82,20 +83,21 @@ class InferInput(msgspec.Struct):
     shape: list[int]
     datatype: str
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
 
 
 class InferOutput(msgspec.Struct):
     """One tensor asked for."""
 
     name: str
+    parameters: dict[str, Any] | None = None
 
 
 class InferRequest(msgspec.Struct):
     """`POST /v2/models/efemera/infer`. What the protocol allows beside these fields is left unread."""
 
     inputs: Annotated[list[InferInput], msgspec.Meta(min_length=1, max_length=1)]
-    outputs: Annotated[list[InferOutput], msgspec.Meta(max_length=2)] = []
+    outputs: Annotated[list[InferOutput], msgspec.Meta(max_length=2)] | None = None
     id: Annotated[str, msgspec.Meta(max_length=LONGEST_ID)] | None = None
 
 
@@ -142,8 +144,8 @@ def metadata(forecaster: Forecaster) -> ModelMetadata:
         PLATFORM,
         [Tensor("prices", "FP64", [-1, manifest.window])],
         [
-            Tensor("predicted_price", "FP64", [-1]),
-            Tensor("quantiles", "FP64", [-1, manifest.horizon, len(manifest.quantiles)]),
+            Tensor(OUTPUTS[0], "FP64", [-1]),
+            Tensor(OUTPUTS[1], "FP64", [-1, manifest.horizon, len(manifest.quantiles)]),
         ],
     )
 
@@ -164,16 +166,15 @@ def infer(run: Run, body: bytes) -> InferResponse:
     try:
         request = _request.decode(body)
     except msgspec.ValidationError as error:
-        raise Refusal(422, f"the body is no inference request: {error}") from None
+        raise invalid([type_fault(str(error))]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise no_json(body, str(error)) from None
-    known = [tensor.name for tensor in metadata(forecaster).outputs]
-    names = [output.name for output in request.outputs]
-    faults = [
-        Fault(f"/outputs/{i}/name", f"must be one of {', '.join(known)}, and not be asked for twice")
-        for i, name in enumerate(names)
-        if name not in known or name in names[:i]
-    ]
+    names, faults = [output.name for output in request.outputs or ()], []
+    for i, output in enumerate(request.outputs or ()):
+        if output.name not in OUTPUTS or output.name in names[:i]:
+            faults.append(Fault(f"/outputs/{i}/name", f"must be one of {', '.join(OUTPUTS)}, and not asked for twice"))
+        if set(output.parameters or ()) - {"binary_data"}:
+            faults.append(Fault(f"/outputs/{i}/parameters", "none but binary_data is known"))
     prices = _prices(request.inputs[0], forecaster.manifest.window, faults)
     run.expect(len(prices))
     blocks = [run.quantiles(prices[start : start + BLOCK]) for start in range(0, len(prices), BLOCK)]
@@ -182,7 +183,10 @@ def infer(run: Run, body: bytes) -> InferResponse:
     return InferResponse(
         NAME,
         forecaster.manifest.model_version,
-        [OutputTensor(name, "FP64", list(found[name].shape), found[name].ravel().tolist()) for name in names or known],
+        [
+            OutputTensor(name, "FP64", list(found[name].shape), found[name].ravel().tolist())
+            for name in names or OUTPUTS
+        ],
         {"model_digest": forecaster.model_digest, "verdict": forecaster.verdict},
         None if request.id is None else printable(request.id),
     )
@@ -190,7 +194,7 @@ def infer(run: Run, body: bytes) -> InferResponse:
 
 def _prices(tensor: InferInput, window: int, faults: list[Fault]) -> Array:
     """The input tensor (batch, window) float64. Raises `Refusal` with what is wrong with it, after `faults`."""
-    if "binary_data_size" in tensor.parameters:
+    if "binary_data_size" in (tensor.parameters or ()):
         raise Refusal(415, BINARY)
     place = "/inputs/0"
     if tensor.name != "prices":
@@ -200,6 +204,7 @@ def _prices(tensor: InferInput, window: int, faults: list[Fault]) -> Array:
     shape = tensor.shape
     if len(shape) != 2 or not 1 <= shape[0] <= MOST_SERIES or shape[1] != window:
         faults.append(Fault(f"{place}/shape", f"must be [n, {window}] with n from 1 to {MOST_SERIES}"))
+        faults += element_faults(lenient(bytes(tensor.data or b"null")))
     elif tensor.data is msgspec.UNSET:
         faults.append(Fault(f"{place}/data", "is required"))
     else:

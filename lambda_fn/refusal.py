@@ -42,16 +42,17 @@ class Refusal(Exception):
     """Why a request is not answered: an HTTP status, a sentence, the faults of its body, headers of the answer."""
 
     def __init__(
-        self, status: int, detail: str, faults: list[Fault] | None = None, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        detail: str,
+        faults: list[Fault] | None = None,
+        headers: dict[str, str] | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.headers = status, detail, headers or {}
         self.faults = (faults or [])[:MOST_FAULTS]
-
-    @property
-    def reason(self) -> str:
-        """What kind of refusal this is, in one word of a log line."""
-        return KINDS[self.status][0]
+        self.reason = reason or KINDS[status][0]  # what kind of refusal this is, in one word of a log line
 
     def problem(self, instance: str) -> Problem:
         """The refusal as an answer to the request of this id."""
@@ -59,14 +60,14 @@ class Refusal(Exception):
         return Problem(f"/problems/{slug}", title, self.status, printable(self.detail), instance, self.faults)
 
 
-def invalid(faults: list[Fault]) -> Refusal:
-    """A 422 with these faults, the first ones of many."""
-    first = faults[0]
+def invalid(faults: list[Fault], count: int = 0, reason: str | None = None) -> Refusal:
+    """A 422 with these faults, the first ones of `count`."""
+    first, count = faults[0], count or len(faults)
     where = f"{first.pointer} " if first.pointer else "the body "
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    more = f" (and {count - 1} more)" if count > 1 else ""
     if len(faults) >= MOST_COUNTED:
         more = f" (and more than {MOST_COUNTED - 2:,} more)"
-    return Refusal(422, f"{where}{first.detail}{more}", faults)
+    return Refusal(422, f"{where}{first.detail}{more}", faults, reason=reason)
 
 
 def printable(text: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from lambda_fn.faults import (
     HIGHEST_PRICE,
+    HISTORY,
     LONGEST_ID,
     LOWEST_PRICE,
     MOST_LEVELS,
@@ -19,7 +20,7 @@ from lambda_fn.faults import (
     length_faults,
     misfits,
 )
-from lambda_fn.refusal import Fault, invalid
+from lambda_fn.refusal import Refusal, invalid
 
 Price = Annotated[float, msgspec.Meta(ge=LOWEST_PRICE, le=HIGHEST_PRICE)]
 
@@ -42,7 +43,7 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     calendar: str | None = None  # whose sessions follow it; weekdays unless named
 
 
-Refused = dict[int, list[Fault]]  # position in `series` → why this one is not answered
+Refused = dict[int, Refusal]  # position in `series` → why this one is not answered
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 
@@ -66,7 +67,8 @@ def decode_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused
         faults = length_faults(len(request.prices), limits.window, "/prices") + faults
     for position, series in enumerate(request.series or ()):
         if position not in refused and not limits.window <= len(series.prices) <= MOST_PRICES:
-            refused[position] = length_faults(len(series.prices), limits.window, f"/series/{position}/prices")
+            place = f"/series/{position}/prices"
+            refused[position] = invalid(length_faults(len(series.prices), limits.window, place), reason=HISTORY)
     if request.series and len({series.id for series in request.series}) < len(request.series):
         explain(body, limits, "")
     if faults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -17,6 +18,13 @@ def no_json(body: bytes, reason: str) -> Refusal:
     except (LookupError, TypeError):
         faults = []
     return invalid(faults) if faults else Refusal(400, f"the body is not JSON: {reason}")
+
+
+def type_fault(message: str) -> Fault:
+    """What msgspec says of a body's types, as a fault: its `$.inputs[0].name` is the pointer /inputs/0/name."""
+    what, _, path = message.partition(" - at `$")
+    pointer = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+    return Fault(pointer if re.fullmatch(r"[/\w]*", pointer) else "", what)
 
 
 def lenient(text: bytes) -> Any:

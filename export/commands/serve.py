@@ -59,7 +59,10 @@ def serve(
                 server.should_exit = True
                 return
             gateway.handler = handler
-            screen.print(f"Efemera answers on {address} (model {forecaster.manifest.model_version}). Ctrl-C ends it.")
+            if not server.should_exit:
+                screen.print(
+                    f"Efemera answers on {address} (model {forecaster.manifest.model_version}). Ctrl-C ends it."
+                )
 
         loading = threading.Thread(target=load, daemon=True)
         loading.start()
@@ -78,12 +81,15 @@ def serve(
 
 def starting(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The answers of a server that lives and is not ready."""
-    from lambda_fn.refusal import Refusal
-
-    if event["rawPath"].endswith(LIVE):
-        return {"statusCode": 200, "headers": {"Cache-Control": "no-store"}, "body": json.dumps({"live": True})}
     import msgspec
 
+    from lambda_fn.refusal import Refusal
+
+    path, base_path = event["rawPath"], os.environ.get("EFEMERA_BASE_PATH", "").strip("/")
+    headers = {"Cache-Control": "no-store", "X-Request-Id": context.aws_request_id}
+    if path in (LIVE, f"/{base_path}{LIVE}") and event["requestContext"]["http"]["method"] in ("GET", "HEAD"):
+        return {"statusCode": 200, "headers": headers, "body": json.dumps({"live": True})}
     problem = Refusal(503, "the model is being verified").problem(context.aws_request_id)
-    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store", "Retry-After": "1"}
+    problem.error = problem.detail  # for clients of the Open Inference Protocol
+    headers |= {"Content-Type": "application/problem+json", "Retry-After": "1"}
     return {"statusCode": 503, "headers": headers, "body": msgspec.json.encode(problem).decode()}

@@ -21,7 +21,7 @@ def before_call(_: schemathesis.HookContext, case: schemathesis.Case, _arguments
         return
     for position, series in enumerate(case.body.get("series") or ()):
         series["id"] = f"{position} {series['id']}"[:200]
-    if "outputs" in case.body:
+    if case.body.get("outputs"):
         case.body["outputs"] = list({output["name"]: output for output in case.body["outputs"]}.values())
     for tensor in case.body.get("inputs") or ():
         nested = bool(tensor["data"]) and isinstance(tensor["data"][0], list)

@@ -96,17 +96,26 @@ def test_a_body_over_lambdas_limit_is_413(server):
     assert ask(f"{server[0]}/health")[0] == 200
 
 
-def test_until_the_model_is_verified_it_lives_and_is_not_ready():
+def test_until_the_model_is_verified_it_lives_and_is_not_ready(monkeypatch):
     from export.commands.serve import starting
     from export.server import lambda_context
 
-    for path in ("/predict", "/health", "/v2/health/ready", "/prod/v2/models/efemera/ready"):
-        found = starting({"rawPath": path}, lambda_context("id-1"))
+    monkeypatch.setenv("EFEMERA_BASE_PATH", "/prod")
+
+    def asked(path, method="GET"):
+        found = starting({"rawPath": path, "requestContext": {"http": {"method": method}}}, lambda_context("id-1"))
+        assert found["headers"]["X-Request-Id"] == "id-1"
+        return found
+
+    for path in ("/predict", "/health", "/v2/health/ready", "/prod/v2/models/efemera/ready", "/x/v2/health/live"):
+        found = asked(path)
         assert (found["statusCode"], found["headers"]["Retry-After"]) == (503, "1")
         problem = json.loads(found["body"])
         assert (problem["instance"], problem["detail"]) == ("id-1", "the model is being verified")
+        assert problem["error"] == problem["detail"]
     for path in ("/v2/health/live", "/prod/v2/health/live"):
-        assert starting({"rawPath": path}, lambda_context("id-1"))["statusCode"] == 200
+        assert asked(path)["statusCode"] == asked(path, "HEAD")["statusCode"] == 200
+        assert asked(path, "POST")["statusCode"] == 503
 
 
 def test_its_port_is_open_before_the_model_is_ready(model, tmp_path):

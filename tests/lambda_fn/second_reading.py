@@ -84,12 +84,13 @@ def is_right_inference(body):
         return None
     if not isinstance(found, dict) or not isinstance(found.get("inputs"), list) or len(found["inputs"]) != 1:
         return False
-    (tensor,), outputs, name = found["inputs"], found.get("outputs", []), found.get("id")
+    (tensor,), outputs, name = found["inputs"], found.get("outputs"), found.get("id")
+    outputs = [] if outputs is None else outputs
     if not isinstance(tensor, dict) or not isinstance(outputs, list):
         return False
     if not all(isinstance(one, dict) and one.get("name") in ("quantiles", "predicted_price") for one in outputs):
         return False
-    shape, data, parameters = tensor.get("shape"), tensor.get("data"), tensor.get("parameters", {})
+    shape, data, parameters = tensor.get("shape"), tensor.get("data"), tensor.get("parameters")
     if not isinstance(shape, list) or not all(type(size) is Whole for size in shape) or not isinstance(data, list):
         return False
     if data and all(isinstance(row, list) for row in data):
@@ -105,8 +106,7 @@ def is_right_inference(body):
         and shape[1] == 60
         and len(data) == shape[0] * 60
         and all(is_number(price, 1e-9, 1e12) for price in data)
-        and isinstance(parameters, dict)
-        and "binary_data_size" not in parameters
+        and (parameters is None or (isinstance(parameters, dict) and "binary_data_size" not in parameters))
     )
 
 

@@ -41,6 +41,8 @@ def test_an_evaluated_model_shows_its_evaluation(tmp_path):
 class Other:
     """A model of other limits: no intervals, ten days, one step."""
 
+    model_digest = "0123456789ab"
+
     class manifest:  # noqa: N801
         horizon = 1
 
@@ -51,7 +53,9 @@ class Other:
 def test_the_openapi_document_has_the_limits_of_the_model_that_is_served():
     ours, other = card.openapi(api.forecaster, ""), card.openapi(Other, "")
     assert other["components"]["schemas"]["Closes"]["minItems"] == 10
+    assert other["components"]["schemas"]["Window"]["maxItems"] == 10
     assert other["components"]["schemas"]["Horizon"]["maximum"] == 1
+    assert other["info"]["x-model-digest"] == "0123456789ab"
     assert other["components"]["schemas"]["Level"]["not"] == {}
     assert "examples" in json.dumps(ours)
     assert "examples" not in json.dumps(other)

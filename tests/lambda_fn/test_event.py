@@ -43,6 +43,23 @@ def test_the_openapi_document_says_where_the_api_is():
         assert json.loads(api.handler(asked, Context())["body"])["servers"] == [{"url": server}]
 
 
+@pytest.mark.parametrize(("base_path", "stage"), [("/v2", "$default"), ("/", "v2"), ("/", "predict")])
+def test_a_base_path_or_stage_called_like_a_path_hides_none(base_path, stage, walk, monkeypatch):
+    monkeypatch.setattr(events, "BASE_PATH", base_path)
+    for prefix in ("", f"/{stage}" if base_path == "/" else base_path):
+        for path, method in (("/v2", "GET"), ("/v2/health/live", "GET"), ("/predict", "POST")):
+            asked = event({"prices": walk}, path=prefix + path, method=method)
+            asked["requestContext"]["stage"] = stage
+            assert api.handler(asked, Context())["statusCode"] == 200, prefix + path
+
+
+def test_behind_a_base_path_that_aws_leaves_out_the_document_still_names_it(monkeypatch):
+    monkeypatch.setattr(events, "BASE_PATH", "/forecasts")
+    for path in ("/openapi.json", "/forecasts/openapi.json"):
+        found = api.handler(event(path=path, method="GET"), Context())
+        assert json.loads(found["body"])["servers"] == [{"url": "/forecasts"}]
+
+
 @pytest.mark.parametrize("name", ["content-type", "Content-Type", "CONTENT-TYPE"])
 def test_a_header_counts_in_any_case(name):
     asked = event({})

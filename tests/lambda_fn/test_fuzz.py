@@ -77,7 +77,7 @@ def check_tensors(body, found):
         asked = read(body, "replace")
         assert finite(found.body)
         assert found.body.get("id") == asked.get("id")
-        wanted = [one["name"] for one in asked.get("outputs", [])] or ["predicted_price", "quantiles"]
+        wanted = [one["name"] for one in asked.get("outputs") or []] or ["predicted_price", "quantiles"]
         assert [one["name"] for one in found.body["outputs"]] == wanted
         for one in found.body["outputs"]:
             assert one["shape"][0] == asked["inputs"][0]["shape"][0]

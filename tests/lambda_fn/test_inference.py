@@ -106,6 +106,25 @@ def test_every_fault_is_named_at_once():
     assert places(refused(body)[1]) == ["/outputs/1/name", "/inputs/0/name", "/inputs/0/datatype", "/inputs/0/shape"]
 
 
+def test_null_stands_for_what_is_not_there():
+    body = request(windows(1), [1, 60], parameters=None)
+    assert call({**body, "outputs": None, "id": None}, path=PATH)[2] == call(request(windows(1), [1, 60]), path=PATH)[2]
+
+
+def test_what_is_of_a_wrong_type_is_pointed_at():
+    assert places(refused({"inputs": [{"name": 1}]})[1]) == ["/inputs/0/name"]
+    assert places(refused({"inputs": [{**request([], [1, 60])["inputs"][0], "shape": [1, "x"]}]})[1]) == [
+        "/inputs/0/shape/1"
+    ]
+    assert places(refused([])[1]) == [""]
+
+
+def test_a_parameter_of_an_output_that_would_change_it_is_refused_and_binary_data_is_not():
+    for parameters, status in (({"binary_data": True}, 200), ({"classification": 3}, 422)):
+        body = request(windows(1), [1, 60]) | {"outputs": [{"name": "quantiles", "parameters": parameters}]}
+        assert call(body, path=PATH)[0] == status
+
+
 @pytest.mark.parametrize("body", [{}, [], None, {"inputs": []}, {"inputs": [1]}, {"inputs": [{"name": "prices"}]}])
 def test_what_is_no_inference_request_is_422(body):
     assert refused(json.dumps(body))[0] == 422

@@ -28,6 +28,9 @@ from aws_lambda_powertools import Logger, Metrics, Tracer, metrics
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2, S3Event
 assert issubclass(lean.Resolver, APIGatewayHttpResolver) and Response is lean.Response and Logger is lean.Logger
 assert AppSyncResolver.__name__ and Tracer.__name__ and Metrics is metrics.Metrics and S3Event.__name__
+from aws_lambda_powertools.utilities.data_classes import event_source
+from aws_lambda_powertools import __version__
+assert callable(event_source) and __version__
 print(APIGatewayProxyEventV2({"rawPath": "/x", "requestContext": {"stage": "$default"}}).path)
 """
     assert run(code) == ["/x"]

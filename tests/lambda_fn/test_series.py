@@ -55,6 +55,12 @@ def test_a_bad_series_gets_its_error_and_the_others_their_forecast(bad):
     assert [body["forecasts"][i] for i in (0, 2, 3)] == expected
 
 
+def test_a_series_of_many_faults_counts_them_and_shows_the_first():
+    error = call({"series": [{"id": "A", "prices": [-1] * 100}]})[2]["forecasts"][0]["error"]
+    assert error["detail"].endswith("(and 99 more)")
+    assert len(error["errors"]) == 20
+
+
 def test_options_are_read_alike_beside_a_bad_series_and_without_one():
     options = {"horizon": 2.0, "levels": [80.0], "last_date": "2026-12-23", "calendar": "BVMF"}
     good = many(1)
