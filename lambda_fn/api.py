@@ -79,10 +79,11 @@ def serves(method: str, *paths: str) -> Callable[[Route], Route]:
 
 def routed(path: str, function: Route) -> Callable[[], Response[Any]]:
     """What Powertools calls for a path: the function, told of the request."""
+    name = label(path)
 
     def route() -> Response[Any]:
         call = current()
-        call.route = label(path)
+        call.route = name
         return function(call)
 
     return route

@@ -279,7 +279,7 @@ def test_a_forged_line_would_be_seen(monkeypatch):
         answered(event_of(path="/FORGED"), talkative)
     monkeypatch.setattr(api, "label", lambda _: MARK)
     with pytest.raises(AssertionError):
-        answered(event_of({"prices": [40.0] * 60}))
+        answered(event_of(path="/predict", method="PUT"))
 
 
 def test_a_forged_header_would_be_seen():
