@@ -75,6 +75,7 @@ lock: $(READY) ## Pin what the pinned packages need, after a change of pyproject
 	$(BIN)/pip-compile -q --extra dev --extra yahoo $(PIP_COMPILE) -o infra/requirements-dev.txt pyproject.toml
 	sed -i 's/+cpu$$//' infra/requirements-dev.txt
 	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-api.txt lambda_fn/requirements-api.in
+	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-batch.txt lambda_fn/requirements-batch.in
 
 # Lambda. SAM lives in an environment of its own, so that its pins never meet the project's.
 SAM_VENV := .venv-sam

@@ -55,6 +55,27 @@ class Sessions:
             known = [*days[start : start + count]] if self._frozen.first <= day else []
         return known + [None] * (count - len(known))
 
+    def holds(self, calendar: str, day: datetime.date) -> bool | None:
+        """Whether `day` is a session; None where the file does not reach."""
+        if calendar == WEEKDAYS:
+            return day.weekday() < 5
+        assert self._frozen is not None, calendar
+        if not self._frozen.first <= day.isoformat() <= self._frozen.last:
+            return None
+        days = self._frozen.calendars[calendar]
+        at = bisect_right(days, day.isoformat())
+        return at > 0 and days[at - 1] == day.isoformat()
+
+    def between(self, calendar: str, first: datetime.date, last: datetime.date) -> int:
+        """How many sessions there are after `first` and up to `last`; weekdays where the file does not reach."""
+        if calendar != WEEKDAYS:
+            assert self._frozen is not None, calendar
+            if self._frozen.first <= first.isoformat() and last.isoformat() <= self._frozen.last:
+                days = self._frozen.calendars[calendar]
+                return max(0, bisect_right(days, last.isoformat()) - bisect_right(days, first.isoformat()))
+        weeks, rest = divmod(max(0, (last - first).days), 7)
+        return weeks * 5 + sum((first.weekday() + 1 + day) % 7 < 5 for day in range(rest))
+
 
 def _weekdays(last_date: datetime.date, count: int) -> list[str | None]:
     found: list[str | None] = []

@@ -1,0 +1,188 @@
+"""The SQL that reads the price files of a batch run as rows `unique_id, ds, y, fault`, whatever their layout.
+
+A row that is wrong stays: its y is NaN, or its ds NULL, and `fault` says in words what it is, kind first
+(`bad price: y 'abc' on 2026-11-03 in b3.csv is …`). So one bad row costs one series its forecast, and no one else.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Sequence
+
+import duckdb
+
+from lambda_fn.batch_run import InputRefused
+from lambda_fn.faults import HIGHEST_PRICE, LOWEST_PRICE
+from lambda_fn.input_files import InputFile
+
+LAYOUTS = "unique_id, ds, y; ticker, date, close; or Yahoo's Date, Open, High, Low, Close, Adj Close, Volume"
+NO_NAME = "(no unique_id)"  # stands for the series of rows that name none
+
+_YAHOO = {"open", "high", "low", "close", "adj close"}
+# Any other name may tell several series apart (symbol, exchange), and reading those as one would be silently wrong.
+_YAHOO_KNOWN = {"", "date", *_YAHOO, "volume", "dividends", "stock splits", "capital gains"}
+
+MACROS = r"""
+    SET TimeZone = 'UTC';
+    CREATE MACRO bare(cell) AS
+        CASE WHEN contains(cell, ' ') OR contains(cell, e'\t') THEN trim(cell, e' \t') ELSE cell END;
+    CREATE MACRO unquoted(cell) AS CASE WHEN cell LIKE '"%"' THEN replace(cell[2:-2], '""', '"') ELSE cell END;
+    CREATE MACRO fields_of(line) AS
+        CASE WHEN contains(line, '"')
+            THEN list_transform(
+                regexp_extract_all(line || ',', '("(?:[^"]|"")*"|[^,]*),', 1), lambda field: unquoted(field))
+            ELSE string_split(line, ',') END;
+    CREATE MACRO day_of_text(cell) AS
+        CASE WHEN regexp_full_match(cell,
+            '\d{4}-\d{2}-\d{2}([T ]00:00(:00(\.0+)?)? ?(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?')
+        THEN TRY_CAST(cell[:10] AS DATE) END;
+    CREATE MACRO day_of_moment(cell) AS CASE WHEN cell = date_trunc('day', cell) THEN CAST(cell AS DATE) END;
+    CREATE MACRO price_of_text(cell) AS
+        CASE WHEN NOT contains(cell, '_') THEN TRY_CAST(cell AS DOUBLE) END; -- 1_000 would be read as 1000
+    CREATE MACRO shown(cell) AS '''' || coalesce(left(CAST(cell AS VARCHAR), 40), '') || '''';
+"""
+# The CSV reader gives lines and SQL splits them: the reader's own split would take 32,50 for a price of 32 where a
+# decimal comma made one field two. The separator is one that no text holds.
+_LINES = r"""
+    SELECT {cells}, len(fields) AS width FROM (
+        SELECT filename, fields_of(line) AS fields
+        FROM read_csv([{paths}], columns = {{'line': 'VARCHAR'}}, delim = e'\x1c\x1d\x1e\x1f', quote = '', escape = '',
+            header = false, skip = 1, auto_detect = false, strict_mode = false, compression = 'none', filename = true)
+        WHERE bare(line) <> '')"""
+_TYPED = f"""
+    SELECT coalesce(nullif(bare(CAST(raw_id AS VARCHAR)), ''), '{NO_NAME}') AS unique_id,
+        CASE WHEN {{day}} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' THEN {{day}} END AS ds,
+        CASE WHEN {{price}} BETWEEN {LOWEST_PRICE} AND {HIGHEST_PRICE}
+            AND width = {{width}} AND unique_id <> '{NO_NAME}' THEN {{price}} ELSE 'NaN' END AS y,
+        CASE WHEN ds IS NOT NULL AND NOT isnan(y) THEN NULL
+            WHEN width <> {{width}} THEN
+                'bad row: ' || width || ' fields where the header has {{width}}, ds ' || shown(raw_ds) || ' in ' || file
+            WHEN ds IS NULL THEN 'bad date: ds ' || shown(raw_ds) || ' in ' || file || ' is no day (YYYY-MM-DD)'
+            WHEN unique_id = '{NO_NAME}' THEN 'no name: a row of ' || ds || ' in ' || file || ' has no unique_id'
+            ELSE 'bad price: y ' || shown(raw_y) || ' on ' || ds || ' in ' || file
+                || ' is no price between 1e-9 and 1e12'
+            END AS fault
+    FROM ({{rows}}) WHERE NOT holiday"""
+
+_INTEGER = r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)"
+_ID_TYPES = rf"VARCHAR|{_INTEGER}"
+_PRICE_TYPES = rf"{_INTEGER}|FLOAT|DOUBLE|DECIMAL\(.*\)"
+_DAY_BY_TYPE = {
+    "DATE": "raw_ds",
+    "TIMESTAMP.*": "day_of_moment(CAST(raw_ds AS TIMESTAMP))",
+    "VARCHAR": "day_of_text(bare(raw_ds))",
+}
+
+
+def csv_rows(files: Sequence[InputFile]) -> str:
+    """The query of the rows of CSV files that have one header in common."""
+    header = tuple(next(csv.reader([files[0].header]), []))
+    unique_id, ds, y, prices = _columns(header, files[0].name)
+    fields = [f"bare(fields[{position}])" for position in range(1, len(header) + 1)]
+    cells, paths = _cells(fields, unique_id, ds, y, prices), ", ".join(_path(file) for file in files)
+    return _typed(
+        _LINES.format(cells=cells, paths=paths), "day_of_text(raw_ds)", "price_of_text(raw_y)", width=len(header)
+    )
+
+
+def parquet_rows(files: Sequence[InputFile], columns: Sequence[tuple[str, str]]) -> str:
+    """The query of the rows of Parquet files that have these columns, by name and type, in common."""
+    header = tuple(name for name, _ in columns)
+    unique_id, ds, y, prices = _columns(header, files[0].name)
+    types = [kind for _, kind in columns]
+    wanted = ((ds, "|".join(_DAY_BY_TYPE), "dates"), (y, _PRICE_TYPES, "numbers"))
+    for position, allowed, meaning in (*wanted, *([] if unique_id is None else [(unique_id, _ID_TYPES, "text")])):
+        if not re.fullmatch(allowed, types[position]):
+            raise InputRefused(
+                f"{files[0].name}: column {header[position]!r} is of type {types[position]}, but must hold {meaning}"
+            )
+    cells = [quote(name, '"') for name in header]
+    paths = ", ".join(_path(file) for file in files)
+    rows = (
+        f"SELECT {_cells(cells, unique_id, ds, y, prices)}, 0 AS width "
+        f"FROM read_parquet([{paths}], hive_partitioning = false, filename = true)"
+    )
+    day = next(day for kind, day in _DAY_BY_TYPE.items() if re.fullmatch(kind, types[ds]))
+    return _typed(rows, day, "CAST(raw_y AS DOUBLE)", width=0)
+
+
+def parquet_columns(database: duckdb.DuckDBPyConnection, file: InputFile) -> tuple[tuple[str, str], ...]:
+    """Name and type of each column; raises `InputRefused` where the file can't be read."""
+    try:
+        found = database.execute(f"DESCRIBE SELECT * FROM read_parquet({_path(file)}, hive_partitioning = false)")
+        return tuple((name, kind) for name, kind, *_ in found.fetchall())
+    except duckdb.Error:
+        raise InputRefused(f"{file.name}: the Parquet data is damaged") from None
+
+
+def explain(database: duckdb.DuckDBPyConnection, files: Sequence[InputFile]) -> InputRefused:
+    """Which of these files DuckDB can't read, and why: found by looking, so that its own words never show."""
+    for file in files:
+        if file.ending == ".parquet":
+            query = f"SELECT count(COLUMNS(*)) FROM read_parquet({_path(file)}, hive_partitioning = false)"
+        else:
+            with file.path.open("rb") as lines:
+                for number, line in enumerate(lines, start=1):
+                    try:
+                        line.decode("utf-8")
+                    except UnicodeDecodeError:
+                        return InputRefused(f"{file.name} line {number}: not UTF-8 text; save the file as UTF-8")
+            query = f"SELECT count(*) FROM ({csv_rows([file])})"
+        try:
+            database.execute(query).fetchall()
+        except duckdb.Error:
+            what = "the Parquet data is damaged" if file.ending == ".parquet" else "not lines of comma-separated fields"
+            return InputRefused(f"{file.name}: {what}")
+    return InputRefused(f"{', '.join(file.name for file in files[:3])}: can't be read")
+
+
+def quote(text: str, mark: str) -> str:
+    """`text` as a literal (mark ') or a name (mark ") of SQL."""
+    return mark + text.replace(mark, mark * 2) + mark
+
+
+def _columns(header: Sequence[str], source: str) -> tuple[int | None, int, int, list[int]]:
+    """Positions of id (None: the file's name), day and close, and of Yahoo's prices, all null on a holiday.
+
+    Of Yahoo's two closes the adjusted one is read: splits put false jumps into the other.
+    """
+    names = [name.strip().casefold() for name in header]
+    known = set(names)
+    close = "adj close" if "adj close" in known else "close"
+    if {"unique_id", "ds", "y"} <= known:
+        wanted = ["unique_id", "ds", "y"]
+    elif {"ticker", "date", close} <= known:
+        wanted = ["ticker", "date", close]
+    elif {"date", "open", "high", "low", close} <= known <= _YAHOO_KNOWN:
+        wanted = ["", "date", close]
+    else:
+        shown = ", ".join(repr(name.strip()[:30]) for name in header[:12]) or "not on the first line"
+        raise InputRefused(f"{source}: the columns are {shown}; known layouts are {LAYOUTS}")
+    for name in filter(None, wanted):
+        if names.count(name) > 1:
+            raise InputRefused(f"{source}: the header names {name!r} {names.count(name)} times")
+    is_yahoo = not wanted[0]
+    prices = [position for position, name in enumerate(names) if is_yahoo and name in _YAHOO]
+    return None if is_yahoo else names.index(wanted[0]), names.index(wanted[1]), names.index(wanted[2]), prices
+
+
+def _cells(cells: Sequence[str], unique_id: int | None, ds: int, y: int, prices: Sequence[int]) -> str:
+    """The select list that `_TYPED` reads, from the expression of each cell."""
+    own_name = r"regexp_replace(parse_filename(filename), '(\.yahoo)?\.(csv|csv\.gz|parquet)$', '', 'i')"
+    name = own_name if unique_id is None else cells[unique_id]
+    nulls = [f"coalesce(lower(CAST({cells[place]} AS VARCHAR)), '') IN ('', 'null', 'nan')" for place in prices]
+    return (
+        f"{name} AS raw_id, {cells[ds]} AS raw_ds, {cells[y]} AS raw_y, {' AND '.join(nulls) or 'false'} AS holiday, "
+        "parse_filename(filename) AS file"
+    )
+
+
+def _typed(rows: str, day: str, price: str, width: int) -> str:
+    return _TYPED.format(day=day, price=price, width=width, rows=rows)
+
+
+def _path(file: InputFile) -> str:
+    """The file's path as a literal that DuckDB neither globs nor takes for a home folder or a URL."""
+    return quote(re.sub(r"([*?\[])", r"[\1]", os.path.abspath(file.path)), "'")
