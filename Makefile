@@ -109,10 +109,12 @@ check-template: $(READY) $(SAM_READY) ## The template: SAM's checks, cfn-lint an
 build: $(SAM_READY) ## The functions as Lambda takes them; ARCHITECTURE=arm64 for Graviton
 	$(SAM) build --build-dir $(BUILD_DIR) --parameter-overrides Architecture=$(ARCHITECTURE)
 
-# SAM calls this one. With no .venv-sam (a SAM CLI of your own), any Python with pip does.
-.PHONY: build-ApiFunction
-build-ApiFunction:
-	$(or $(wildcard $(SAM_VENV)/bin/python),$(PYTHON)) infra/build_function.py --out "$(ARTIFACTS_DIR)" --architecture $(ARCHITECTURE) --lambda-python $(LAMBDA_PYTHON)
+# SAM calls these, one for each function. With no .venv-sam (a SAM CLI of your own), any Python with pip does.
+.PHONY: build-ApiFunction build-PlanFunction build-BatchFunction build-FinishFunction
+build-ApiFunction: KIND := api
+build-PlanFunction build-BatchFunction build-FinishFunction: KIND := batch
+build-ApiFunction build-PlanFunction build-BatchFunction build-FinishFunction:
+	$(or $(wildcard $(SAM_VENV)/bin/python),$(PYTHON)) infra/build_function.py --function $(KIND) --out "$(ARTIFACTS_DIR)" --architecture $(ARCHITECTURE) --lambda-python $(LAMBDA_PYTHON)
 
 .PHONY: test-docker docker-engine
 test-docker: docker-engine $(READY) $(SAM_READY) ## The built function in AWS's runtime emulator; needs Docker

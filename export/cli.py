@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from export.commands import data
+from export.commands import batch, data
 from export.commands.demo import demo
 from export.commands.export import export, parity
 from export.commands.predict import predict
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 for command in (demo, train, export, parity, predict, serve):
     app.command()(command)
+app.add_typer(batch.app)
 app.add_typer(data.app)
 
 

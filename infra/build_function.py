@@ -1,7 +1,7 @@
-"""Assembles the API function's package: hashed wheels for Lambda's processor, our code, the model; then prunes it.
+"""Assembles a function's package: hashed wheels for Lambda's processor, our code, the model; then prunes it.
 
-SAM runs it through `make build-ApiFunction`. Any Python from 3.11 with pip will do: the wheels are Lambda's, not
-this machine's. Equal inputs make an equal package, to the byte.
+SAM runs it through `make build-ApiFunction` and the like; plan, batch and finish share one kind of package. Any Python
+from 3.11 with pip will do: the wheels are Lambda's, not this machine's. Equal inputs make an equal package, to the byte.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = ROOT / "lambda_fn" / "requirements-api.txt"
 PYTHON_VERSION = "3.13"  # the template's Runtime
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}  # AWS's name → the name in a wheel's tag
 
 # What `lambda_fn.forecaster` reads: the first ones must be there. model_lstm.pth stays: only PyTorch reads it.
 MODEL_FILES = ("manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json")
 
-# What the handler never loads: seen by listing sys.modules and the mapped libraries after every kind of request, in
-# Lambda's image; tests/infra/test_build.py runs the pruned package there. A pattern that finds nothing is an error:
-# the packages have changed, so look again.
+# What the handlers never load: seen by listing sys.modules and the mapped libraries in Lambda's image, after every kind
+# of request and after a whole batch run; tests/infra/test_build.py runs the pruned packages there. A pattern that finds
+# nothing is an error: the packages have changed, so look again.
 PRUNED = (
     "bin",
     "google", "protobuf-*", "flatbuffers", "flatbuffers-*", "packaging", "packaging-*",  # onnxruntime's tools alone
@@ -40,21 +40,41 @@ PRUNED = (
     "**/*.pyi", "**/*.pxd",
     "*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/WHEEL",  # METADATA and licences stay, for scanners
 )  # fmt: skip
+PRUNED_OF_BATCH = (
+    "adbc_driver_duckdb", "duckdb/experimental", "_duckdb-stubs",  # DuckDB for Arrow's drivers and as Spark
+    "botocore/data/*", "boto3/data", "boto3/examples",  # the descriptions of 400 services beside S3
+    "dateutil/zoneinfo",  # zoneinfo reads tzdata
+)  # fmt: skip
+KEPT = ("botocore/data/s3", "botocore/data/*.json*")  # what a pattern above must not take: endpoints and retries
 
-LARGEST, LARGEST_ZIPPED = 100e6, 34e6  # bytes; Lambda takes 250 MiB and 50 MB, a cold start pays for every one
+
+class Package(NamedTuple):
+    """One kind of package."""
+
+    requirements: Path
+    pruned: tuple[str, ...]
+    largest: float  # bytes; Lambda takes 250 MiB, from S3 whatever they are zipped; a cold start pays for every one
+    largest_zipped: float
+
+
+PACKAGES = {
+    "api": Package(ROOT / "lambda_fn" / "requirements-api.txt", PRUNED, 100e6, 34e6),
+    "batch": Package(ROOT / "lambda_fn" / "requirements-batch.txt", PRUNED + PRUNED_OF_BATCH, 180e6, 64e6),
+}
 LONG_AGO = 946684800  # 2000-01-01: one date for every file, so that an equal package zips to equal bytes
 
 
 def main() -> None:
     """Assemble the package into `--out` and say what it weighs; exits 2 on bad input, 3 when it is too large."""
     arguments = _arguments()
+    package = PACKAGES[arguments.function]
     out: Path = arguments.out
     _check_models(arguments.models)
     if out.exists():
         shutil.rmtree(out)
-    _install(out, MACHINES[arguments.architecture])
+    _install(out, MACHINES[arguments.architecture], package.requirements)
     unpruned = _size(out)
-    _prune(out)
+    _prune(out, package.pruned)
     _copy([*sorted((ROOT / "lambda_fn").glob("*.py")), ROOT / "lambda_fn" / "openapi.json"], out / "lambda_fn")
     _copy([*(arguments.models / name for name in MODEL_FILES), *_optional_files(arguments.models)], out / "models")
     compiled = _compile(out, arguments.lambda_python)
@@ -63,8 +83,9 @@ def main() -> None:
     print(f"package for {arguments.architecture}: {size / 1e6:.1f} MB, zipped {zipped / 1e6:.1f} MB")
     print(f"pruned: {unpruned / 1e6:.1f} MB of packages before; bytecode: {compiled}")
     print(f"contents: sha256 {digest(out)}")
-    if size > LARGEST or zipped > LARGEST_ZIPPED:
-        _stop(3, f"the package passes its limit of {LARGEST / 1e6:.0f} MB, {LARGEST_ZIPPED / 1e6:.0f} MB zipped")
+    if size > package.largest or zipped > package.largest_zipped:
+        limits = f"{package.largest / 1e6:.0f} MB, {package.largest_zipped / 1e6:.0f} MB zipped"
+        _stop(3, f"the package passes its limit of {limits}")
 
 
 def digest(folder: Path) -> str:
@@ -77,7 +98,8 @@ def digest(folder: Path) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Assemble the API function's package for Lambda.")
+    parser = argparse.ArgumentParser(description="Assemble a function's package for Lambda.")
+    parser.add_argument("--function", choices=PACKAGES, default="api", help="batch: of plan, batch and finish [api]")
     parser.add_argument("--out", type=Path, required=True, help="a folder that is emptied first")
     parser.add_argument("--architecture", choices=MACHINES, default="x86_64", help="[x86_64]")
     parser.add_argument(
@@ -107,21 +129,22 @@ def _check_models(folder: Path) -> None:
         _stop(2, f"{folder / 'manifest.json'}: not a manifest")
 
 
-def _install(out: Path, machine: str) -> None:
+def _install(out: Path, machine: str, requirements: Path = PACKAGES["api"].requirements) -> None:
     """The locked wheels of Lambda's platform, each checked against its hash; nothing is built or run."""
     platforms = [f"--platform=manylinux{tag}_{machine}" for tag in ("2014", "_2_28")]
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
         *("--require-hashes", "--no-deps", "--only-binary=:all:", "--implementation=cp", *platforms),
-        *(f"--python-version={PYTHON_VERSION}", f"--target={out}", f"--requirement={REQUIREMENTS}"),
+        *(f"--python-version={PYTHON_VERSION}", f"--target={out}", f"--requirement={requirements}"),
     ]
     if subprocess.run(command, check=False).returncode:
-        _stop(2, f"pip could not install {REQUIREMENTS.name} for {machine}; what it says stands above")
+        _stop(2, f"pip could not install {requirements.name} for {machine}; what it says stands above")
 
 
-def _prune(out: Path) -> None:
-    for pattern in PRUNED:
-        found = list(out.glob(pattern))
+def _prune(out: Path, patterns: tuple[str, ...]) -> None:
+    kept = {path for pattern in KEPT for path in out.glob(pattern)}
+    for pattern in patterns:
+        found = [path for path in out.glob(pattern) if path not in kept]
         if not found:
             _stop(3, f"nothing matches {pattern!r} any more: look at what PRUNED in {Path(__file__).name} should be")
         for path in found:

@@ -24,6 +24,8 @@ def main() -> None:
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/package"  # as `sam package` would put it
+        if resource["Type"] == "AWS::Serverless::StateMachine":
+            resource["Properties"]["DefinitionUri"] = "s3://bucket/definition"  # likewise
     try:
         found = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(template, {})
     except InvalidDocumentException as error:

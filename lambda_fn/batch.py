@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 
 from lambda_fn.batch_run import (
-    DUCKDB,
     SCHEMA_VERSION,
     Done,
     ModelReplaced,
@@ -25,13 +24,15 @@ from lambda_fn.batch_run import (
     Plan,
     ShardDamaged,
     forecaster,
+    one_thread,
     read_plan,
     sessions,
 )
 from lambda_fn.forecaster import Array, Forecaster
 from lambda_fn.input_rows import quote
+from lambda_fn.last_closes import EPOCH
 from lambda_fn.score import score
-from lambda_fn.shard import EPOCH, FORECAST, cut, windows
+from lambda_fn.shard import FORECAST, open_shard, windows
 from lambda_fn.store import Store, scratch
 from lambda_fn.telemetry import logger
 
@@ -62,11 +63,11 @@ def forecast_shard(place: Place, number: int) -> Done:
             f"{model.model_digest}; start the run again"
         )
     clock = _Clock()
-    with scratch() as folder, duckdb.connect(":memory:", config={**DUCKDB, "threads": 1}) as database:
+    with scratch() as folder, one_thread() as database:
         path = place.work_store().fetch(place.shard(number), folder)
         if path is None:
             raise ShardDamaged(f"{place.work}/{place.shard(number)}: the shard is gone; start the run again")
-        cut(database, path, plan)
+        open_shard(database, path, plan)
         closes, cutoffs = windows(database, plan.window)
         clock.ends("reading")
         quantiles = forecast(model, closes)
@@ -76,7 +77,7 @@ def forecast_shard(place: Place, number: int) -> Done:
             "forecasts": _write(database, "forecasts", plan, folder / "forecasts.parquet"),
             "status": _write(database, "status", plan, folder / "status.parquet"),
         }
-        counts = dict(database.execute("SELECT status, count(*) FROM judged GROUP BY ALL ORDER BY ALL").fetchall())
+        counts = dict(database.execute("SELECT status, count(*) FROM series GROUP BY ALL ORDER BY ALL").fetchall())
         digests = {name: _put_once(store, place.table(name, number), file, folder) for name, file in made.items()}
         clock.ends("writing")
         scores = score(database, plan, place, number, folder)
@@ -138,11 +139,11 @@ def _make_forecasts(
         SELECT unique_id, {EPOCH} + nullif(day, {UNDATED}) AS ds, cutoff, step, {select}
         FROM (
             SELECT unique_id, cutoff, CAST(unnest(range(1, {quantiles.shape[1] + 1})) AS INTEGER) AS step
-            FROM judged WHERE status = '{FORECAST}' ORDER BY unique_id
-        ) POSITIONAL JOIN made""")
+            FROM series WHERE status = '{FORECAST}'
+        ) POSITIONAL JOIN made ORDER BY unique_id, step""")
     database.execute("""
         CREATE TEMP VIEW status AS
-        SELECT unique_id, cutoff, last_price, status, reason FROM judged ORDER BY unique_id""")
+        SELECT unique_id, cutoff, last_price, status, reason FROM series ORDER BY unique_id""")
 
 
 def _days(plan: Plan, cutoffs: Any, horizon: int) -> Any:

@@ -12,12 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 
 from lambda_fn import batch_metrics
 from lambda_fn.batch_run import (
-    DUCKDB,
     SCHEMA_VERSION,
     BatchRefused,
     Done,
@@ -28,6 +26,7 @@ from lambda_fn.batch_run import (
     Shard,
     Success,
     forecaster,
+    one_thread,
     read_plan,
 )
 from lambda_fn.input_rows import quote
@@ -111,7 +110,7 @@ def _fault(place: Place, plan: Plan, shard: Shard, mark: Done, store: Store) -> 
                 return f"{place.table(table, shard.number)} is not the file that its worker wrote"
         paths = {table: quote(str(path), "'") for table, path in parts.items()}
         query = _PROOF.format(**paths, mask=plan.shard_count - 1, number=shard.number, horizon=plan.horizon)
-        with duckdb.connect(":memory:", config={**DUCKDB, "threads": 1}) as database:
+        with one_thread() as database:
             [(rows, distinct, ids, strangers, partial, undue, unknown)] = database.execute(query).fetchall()
     if rows != shard.series or distinct != rows or ids != shard.ids or strangers:
         return f"{name}: {rows} rows of {distinct} series came out, {shard.series} series went in, or others did"

@@ -33,7 +33,8 @@ from lambda_fn.batch_run import (
 )
 from lambda_fn.forecaster import intervals_of
 from lambda_fn.input_files import InputFile, open_inputs
-from lambda_fn.input_rows import MACROS, csv_rows, explain, parquet_columns, parquet_rows, quote
+from lambda_fn.input_rows import MACROS, NEEDS_CLEANING, csv_rows, explain, parquet_columns, parquet_rows, quote
+from lambda_fn.last_closes import cut
 from lambda_fn.store import Store, is_s3, scratch, split
 from lambda_fn.telemetry import logger
 
@@ -41,6 +42,7 @@ HASH = f"duckdb {duckdb.__version__}"  # its hash may be another in another vers
 FEWEST_SERIES = 256  # in a shard of many: with fewer, a shard costs more than its forecasts
 SPREAD = 8  # shards of a middling table, so that every core has something to do
 MOST_SHARDS = 1 << 14  # a Distributed Map takes more; their files would be tiny
+SERIES_AT_ONCE = 250_000  # cut at a time: half a gigabyte
 UPLOADS = 8  # at once
 LOOK_BACK = 7  # days beside those of the steps themselves: holidays, and series that did not trade
 
@@ -90,10 +92,12 @@ def plan(settings: Settings, waited: int = 0, tell: Tell = lambda _: None) -> An
         files = open_inputs(places, folder, lambda name: tell(f"reading {name}"))
         with duckdb.connect(":memory:", config={**DUCKDB, "temp_directory": str(folder / "spill")}) as database:
             try:
-                _read(database, files, folder)
-                series = _count(database, as_of)
+                _read(database, files, folder, as_of)
             except duckdb.Error:
                 raise explain(database, files) from None
+            series = _number(database, "SELECT count(*) FROM ids")
+            if not series:
+                raise InputRefused("the files hold no rows of prices")
             arrived, alive = _arrived(database, settings, as_of, calendar)
             if settings.scheduled and arrived * 2 < alive:
                 return Answer("waiting", str(as_of), series=alive, arrived=arrived, waited=waited + 1)
@@ -103,11 +107,13 @@ def plan(settings: Settings, waited: int = 0, tell: Tell = lambda _: None) -> An
             if store.read(f"{place.folder}_SUCCESS.json") is not None:
                 return msgspec.structs.replace(answer, state="done")
             tell(f"sharding {series:,} series")
-            count, shards = _shard(database, settings, as_of, folder / "shards")
-            [(rows,)] = database.execute("SELECT sum(rows) FROM ids").fetchall()
+            faults = _number(database, "SELECT sum(faults) FROM ids")
+            count, shards = _shards(database, settings.series_per_shard)
+            _write(database, folder / "shards", as_of, count, series, with_faults=bool(faults))
+            rows = _number(database, "SELECT sum(rows) FROM ids")
         _put_shards(place, shards, folder / "shards")
         made = _plan(settings, place, store, files)
-        made.rows, made.series, made.shard_count, made.shards = int(rows), series, count, shards
+        made.rows, made.faults, made.series, made.shard_count, made.shards = rows, faults, series, count, shards
         store.put_new(f"{place.folder}plan.json", msgspec.json.format(msgspec.json.encode(made), indent=1))
     return msgspec.structs.replace(answer, shards=len(shards))
 
@@ -131,36 +137,37 @@ def _calendar(settings: Settings) -> str:
     return settings.calendar
 
 
-def _read(database: duckdb.DuckDBPyConnection, files: list[InputFile], folder: Path) -> None:
-    """Make the view `closes`: unique_id, ds, y, fault. CSV is parsed once, into a Parquet file of our own."""
+def _read(database: duckdb.DuckDBPyConnection, files: list[InputFile], folder: Path, as_of: datetime.date) -> None:
+    """Make the view `closes` (unique_id, ds, y, fault) and the table `ids`, each series with what there is of it.
+
+    CSV is parsed once, into a Parquet file of our own.
+    """
     database.execute(MACROS)
     tables: dict[Any, list[InputFile]] = {}
     for file in files:
         alike = file.header if file.ending != ".parquet" else parquet_columns(database, file)
         tables.setdefault(alike, []).append(file)
-    queries = []
+    parsed: list[str] = []
     for number, (alike, group) in enumerate(tables.items()):
-        if isinstance(alike, tuple):
-            queries.append(parquet_rows(group, alike))
-            continue
-        parsed = quote(str(folder / f"parsed-{number}.parquet"), "'")
-        database.execute(f"COPY ({csv_rows(group)}) TO {parsed} (FORMAT parquet)")
-        queries.append(f"SELECT * FROM read_parquet({parsed})")
-    database.execute(f"CREATE VIEW closes AS {' UNION ALL BY NAME '.join(queries)}")
+        if not isinstance(alike, tuple):
+            path = quote(str(folder / f"parsed-{number}.parquet"), "'")
+            database.execute(f"COPY ({csv_rows(group)}) TO {path} (FORMAT parquet)")
+            parsed.append(f"SELECT * FROM read_parquet({path})")
+    for cleaned in (False, True):
+        given = [parquet_rows(group, alike, cleaned) for alike, group in tables.items() if isinstance(alike, tuple)]
+        database.execute(f"CREATE OR REPLACE VIEW closes AS {' UNION ALL BY NAME '.join(parsed + given)}")
+        database.execute(f"""
+            CREATE OR REPLACE TABLE ids AS
+            SELECT unique_id, hash(unique_id) AS hash, max(ds) FILTER (ds <= DATE '{as_of}') AS last,
+                count(*) FILTER (ds <= DATE '{as_of}' OR ds IS NULL) AS rows, count(fault) AS faults
+            FROM closes GROUP BY unique_id""")
+        if not _number(database, f"SELECT count(*) FROM ids WHERE {NEEDS_CLEANING}"):
+            break
 
 
-def _count(database: duckdb.DuckDBPyConnection, as_of: datetime.date) -> int:
-    """Make the table `ids`: each series, its rows up to the day, its last day; returns how many series there are."""
-    database.execute(f"""
-        CREATE TEMP TABLE ids AS
-        SELECT unique_id, hash(unique_id) AS hash, max(ds) FILTER (ds <= DATE '{as_of}') AS last,
-            count(*) FILTER (ds <= DATE '{as_of}' OR ds IS NULL) AS rows
-        FROM closes GROUP BY unique_id""")
-    series: int
-    [(series,)] = database.execute("SELECT count(*) FROM ids").fetchall()
-    if not series:
-        raise InputRefused("the files hold no rows of prices")
-    return series
+def _number(database: duckdb.DuckDBPyConnection, query: str) -> int:
+    [(found,)] = database.execute(query).fetchall()
+    return int(found or 0)
 
 
 def _arrived(
@@ -188,35 +195,45 @@ def _place(settings: Settings, as_of: datetime.date, files: list[InputFile]) -> 
     return Place(out, settings.work.rstrip("/") or f"{out}/work", str(as_of), run)
 
 
-def _shard(
-    database: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime.date, folder: Path
-) -> tuple[int, list[Shard]]:
-    """Write the shards into `folder`, each as shard=N/data_0.parquet; returns N's bound and the shards."""
-    [(series,)] = database.execute("SELECT count(*) FROM ids").fetchall()
-    wanted = max(series / settings.series_per_shard, min(SPREAD, series / FEWEST_SERIES))
-    count, shards = 1, _shards(database, 1)
-    while count < wanted or max(shard.series for shard in shards) > settings.series_per_shard:
+def _shards(database: duckdb.DuckDBPyConnection, largest: int) -> tuple[int, list[Shard]]:
+    """How many shards there are, by the hash of an id modulo that power of two, and those that hold a series."""
+    series = _number(database, "SELECT count(*) FROM ids")
+    wanted = max(series / largest, min(SPREAD, series / FEWEST_SERIES))
+    count = 1
+    while count <= MOST_SHARDS:
+        if count >= wanted:
+            found = database.execute(f"""
+                SELECT hash & {count - 1}, count(*), CAST(sum(hash) AS VARCHAR) FROM ids GROUP BY ALL ORDER BY ALL""")
+            shards = [Shard(*row) for row in found.fetchall()]
+            if max(shard.series for shard in shards) <= largest:
+                return count, shards
         count *= 2
-        if count > MOST_SHARDS:
-            raise BatchRefused(f"series_per_shard {settings.series_per_shard} is too small for {series:,} series")
-        shards = _shards(database, count)
-    database.execute(f"SET partitioned_write_max_open_files = {count * (os.cpu_count() or 1) + 1}")
-    # A series without a row up to the day keeps its place by a row without a day.
-    database.execute(f"""
-        COPY (
-            SELECT unique_id, ds, y, fault, hash(unique_id) & {count - 1} AS shard FROM closes
-            WHERE ds <= DATE '{as_of}' OR ds IS NULL
-            UNION ALL BY NAME
-            SELECT unique_id, CAST(NULL AS DATE) AS ds, CAST('NaN' AS DOUBLE) AS y, CAST(NULL AS VARCHAR) AS fault,
-                hash & {count - 1} AS shard FROM ids WHERE rows = 0
-        ) TO {quote(str(folder), "'")} (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (shard))""")
-    return count, shards
+    raise BatchRefused(f"series_per_shard {largest} is too small for {series:,} series")
 
 
-def _shards(database: duckdb.DuckDBPyConnection, count: int) -> list[Shard]:
-    found = database.execute(f"""
-        SELECT hash & {count - 1}, count(*), CAST(sum(hash) AS VARCHAR) FROM ids GROUP BY ALL ORDER BY ALL""")
-    return [Shard(*row) for row in found.fetchall()]
+def _write(
+    database: duckdb.DuckDBPyConnection, folder: Path, as_of: datetime.date, count: int, series: int, with_faults: bool
+) -> None:
+    """Write the shards into `folder`, each as shard=N/data_0.parquet.
+
+    The series are cut in slices, by the low bits of the hash that makes the shards, so that their lists fit into
+    memory; and DuckDB writes a table of lists in one thread, so each processor writes some of a slice's shards.
+    """
+    threads, slices = os.cpu_count() or 1, 1
+    while slices < count and series / slices > SERIES_AT_ONCE:
+        slices *= 2
+
+    def write(turn: int) -> None:
+        with database.cursor() as connection:
+            connection.execute(f"""
+                COPY (SELECT *, hash(unique_id) & {count - 1} AS shard FROM series WHERE shard // {slices} % {threads} = {turn})
+                TO {quote(str(folder), "'")} (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (shard), APPEND)""")
+
+    database.execute(f"SET partitioned_write_max_open_files = {count * threads + 1}")
+    with ThreadPoolExecutor(threads) as pool:
+        for number in range(slices):
+            cut(database, manifest().window, as_of, with_faults, (number, slices))
+            list(pool.map(write, range(threads)))
 
 
 def _put_shards(place: Place, shards: list[Shard], folder: Path) -> None:
@@ -244,7 +261,7 @@ def _plan(settings: Settings, place: Place, store: Store, files: list[InputFile]
         SCHEMA_VERSION, place.as_of, settings.calendar, settings.stale_after, model.model_version, model_digest(),
         model.window, model.horizon, list(intervals_of(model.quantiles)), place.run.partition("-")[0],
         sorted([Input(file.short_name, file.sha256, file.bytes) for file in files], key=lambda file: file.name),
-        0, 0, HASH, 0, [], until or first, _earlier(store, first, place.as_of),
+        0, 0, 0, HASH, 0, [], until or first, _earlier(store, first, place.as_of),
     )  # fmt: skip
 
 

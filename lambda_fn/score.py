@@ -21,10 +21,7 @@ _SCORE = """
         SELECT f.*, s.last_price, c.days[p - f.step] AS met_on, ln(c.closes[p - f.step] / c.closes[p]) AS r
         FROM read_parquet({forecasts}) AS f
         JOIN read_parquet({status}) AS s USING (unique_id)
-        JOIN (
-            SELECT unique_id, days, closes FROM series JOIN judged USING (unique_id)
-            WHERE judged.status NOT IN ('duplicate date')
-        ) AS c USING (unique_id),
+        JOIN (SELECT unique_id, days, closes FROM series WHERE status <> 'duplicate date') AS c USING (unique_id),
         LATERAL (SELECT list_position(c.days, s.cutoff) AS p) -- newest first: later days stand before it
         WHERE p > f.step AND c.days[p - f.step] > DATE '{until}'
     )
@@ -34,7 +31,7 @@ _SCORE = """
 
 
 def score(database: duckdb.DuckDBPyConnection, plan: Plan, place: Place, number: int, folder: Path) -> list[Score]:
-    """The scores of the series of one shard; `series` and `judged` are in the database (`shard.py`)."""
+    """The scores of the series of one shard; `series` is in the database (`shard.py`)."""
     store, found = place.out_store(), []
     for run in plan.earlier:
         earlier = Place(place.out, place.work, run.as_of, run.run)

@@ -10,10 +10,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 
-from lambda_fn.batch_run import DUCKDB, Score
+from lambda_fn.batch_run import Score, one_thread
 from lambda_fn.input_rows import quote
 from lambda_fn.store import Store, scratch
 
@@ -53,7 +52,7 @@ def write_scores(store: Store, as_of: str, scores: list[Score]) -> None:
         columns[f"coverage-{level}"] = [
             score.covered[level] / score.series if level in score.covered else None for score in scores
         ]
-    with scratch() as folder, duckdb.connect(":memory:", config={**DUCKDB, "threads": 1}) as database:
+    with scratch() as folder, one_thread() as database:
         select = []
         for name, values in columns.items():
             database.execute(f"SET VARIABLE {quote(name, chr(34))} = $values", {"values": values})
@@ -79,7 +78,7 @@ def read_scores(store: Store, until: str = "9999-12-31") -> Rows:
         if not paths:
             return {}
         lists = ", ".join(quote(str(path), "'") for path in paths)
-        with duckdb.connect(":memory:", config={**DUCKDB, "threads": 1}) as database:
+        with one_thread() as database:
             query = f"SELECT * FROM read_parquet([{lists}], union_by_name = true) ORDER BY ds, as_of, run, step"
             found = database.execute(query).fetchnumpy()
     rows = {
