@@ -99,6 +99,25 @@ def run_batch(
     return Finished(place, success, answer.state == "done", seconds)
 
 
+def examples(place: Place, success: Success) -> dict[str, tuple[str, str]]:
+    """Of each kind of refusal the first series, by part and name, and its reason."""
+    found: dict[str, tuple[str, str]] = {}
+    wanted, store = set(success.refused), place.out_store()
+    with tempfile.TemporaryDirectory() as folder, batch_run.one_thread() as database:
+        for number in range(success.shard_count):
+            if not wanted - found.keys():
+                break
+            if (path := store.fetch(place.table("status", number), Path(folder))) is None:
+                continue
+            rows = database.execute(
+                "SELECT status, min(unique_id), arg_min(reason, unique_id) FROM read_parquet($path) "
+                "WHERE reason IS NOT NULL GROUP BY status",
+                {"path": str(path)},
+            ).fetchall()
+            found = {status: (name, reason) for status, name, reason in rows} | found
+    return found
+
+
 def _context() -> multiprocessing.context.BaseContext:
     """Workers come of a process that has only the imports, where the system can fork."""
     if "forkserver" not in multiprocessing.get_all_start_methods():

@@ -70,7 +70,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
         raise BatchRefused(f"the input of the run: {error}") from None
     answer = plan(settings, waited=event.get("waited", 0))
     logger.info("plan", **msgspec.to_builtins(answer))
-    found: dict[str, Any] = {**msgspec.to_builtins(answer), "waited": answer.waited}
+    counts = {"arrived": answer.arrived, "waited": answer.waited}  # said even where they are zero
+    found: dict[str, Any] = {**msgspec.to_builtins(answer), **counts}
     if answer.place is not None and is_s3(answer.place.work):  # where the Distributed Map reads its items
         bucket, prefix = split(answer.place.work)
         found["items"] = {"bucket": bucket, "key": f"{prefix}/{answer.place.items}".lstrip("/")}

@@ -82,7 +82,9 @@ def batch(
 
         print_json({"run": finished.folder, "found": finished.found, **msgspec.to_builtins(success)})
         return
-    _show(finished.folder, success, finished.found)
+    from export.local_batch import examples
+
+    _show(finished.folder, success, finished.found, examples(finished.place, success))
 
 
 @app.command()
@@ -180,11 +182,12 @@ def _check_out(out: str) -> None:
         raise InputError(f"--out {out}: can't be written (no permission in {folder})")
 
 
-def _show(folder: str, success: Any, found: bool) -> None:
-    """What came of a run, for a person."""
+def _show(folder: str, success: Any, found: bool, examples: dict[str, tuple[str, str]]) -> None:
+    """What came of a run, for a person; of each kind of refusal one example."""
     screen.print(f"{success.forecast:,} of {success.series:,} series forecast as of {success.as_of}")
     for status, series in success.refused.items():
-        screen.print(f"{series:>12,} {status}")
+        name, reason = examples[status]
+        screen.print(f"{series:>9,} {status}, such as {' '.join(name.split())[:40]}: {' '.join(reason.split())}")
     screen.print(f"{'there already' if found else 'written'}: {folder}")
     screen.print(f"model {success.model_version}, verdict: {success.verdict}; no investment advice")
 
