@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -49,6 +51,10 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+    def end(self) -> None:
+        """Let them go; they have nothing more to do."""
+        self._pool.shutdown(wait=False)
 
     def forecast(self, place: Place, shards: list[int], on_shard: Callable[[], None]) -> list[Done]:
         """Forecast these shards; what a worker raises is raised here, once the others have ended theirs."""
@@ -93,6 +99,7 @@ def run_batch(
                 on_shards(ended, len(shards))
 
             done = workers.forecast(place, shards, on_shard)
+        workers.end()
         tell("proving that every series came out once")
         success = finish.finish(place)
     seconds = {name: sum(one.seconds[name] for one in done) for name in done[0].seconds} if done else {}
@@ -128,10 +135,19 @@ def _context() -> multiprocessing.context.BaseContext:
 
 
 def _start(model: str) -> None:
-    """Ctrl-C is for the parent; a worker ends its shard."""
+    """Ctrl-C is for the parent, and a worker ends its shard; but without a parent it ends at once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
     os.environ["EFEMERA_MODELS"] = model
     _same_model()
+
+
+def _outlive_nobody() -> None:
+    """End this worker when its parent has been killed: it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def _warm() -> None:

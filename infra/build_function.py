@@ -1,7 +1,7 @@
 """Assembles a function's package: hashed wheels for Lambda's processor, our code, the model; then prunes it.
 
-SAM runs it through `make build-ApiFunction` and the like; plan, batch and finish share one kind of package. Any Python
-from 3.11 with pip will do: the wheels are Lambda's, not this machine's. Equal inputs make an equal package, to the byte.
+SAM runs it through `make build-ApiFunction` and the like; plan, batch and finish have equal packages. Any Python from
+3.11 with pip will do: the wheels are Lambda's, not this machine's. Equal inputs make an equal package, to the byte.
 """
 
 from __future__ import annotations

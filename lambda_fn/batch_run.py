@@ -156,7 +156,6 @@ class Plan(msgspec.Struct):
     input_digest: str
     inputs: list[Input]
     rows: int  # up to the day
-    faults: int  # of these and of those without a day, rows with a fault
     series: int
     hash: str  # whose hash of an id, modulo `shard_count`, decides its shard
     shard_count: int  # a power of two, so that the shards of two runs lie within each other

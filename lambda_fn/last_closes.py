@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 
 import duckdb
-import numpy as np
 
 EPOCH = "DATE '1970-01-01'"
 
@@ -22,12 +21,17 @@ _CUT = """
     WHERE (ds <= DATE '{as_of}' OR ds IS NULL){slice} GROUP BY unique_id
     UNION ALL
     SELECT unique_id, 0, [], [], NULL FROM ids WHERE rows = 0{slice}"""
+_REPEATED = """
+    SELECT unique_id FROM (SELECT unique_id, unnest(days[:-2]) AS later, unnest(days[2:]) AS earlier FROM series)
+    WHERE later = earlier"""
+_NOT_PRICED = "FROM series WHERE list_contains(closes, CAST('NaN' AS DOUBLE))"
+_UNDATED = "FROM ids WHERE undated > 0"
 # A day given twice at one price counts once; at two prices it is a fault.
 _MERGE = """
     CREATE OR REPLACE TEMP TABLE merged AS
     WITH day AS (
         SELECT unique_id, ds, list(DISTINCT y ORDER BY y) AS prices
-        FROM closes SEMI JOIN (SELECT unique_id FROM series WHERE rowid IN (SELECT unnest($at))) USING (unique_id)
+        FROM closes SEMI JOIN ({repeated}) USING (unique_id)
         WHERE ds <= DATE '{as_of}' GROUP BY unique_id, ds
     ), last AS (
         SELECT unique_id, count(*) AS rows, max(ds, {window}) AS days, arg_max(prices[1], ds, {window}) AS closes
@@ -50,9 +54,7 @@ _TAKE_FAULTS = """
     ) AS found WHERE series.unique_id = found.unique_id"""
 
 
-def cut(
-    database: duckdb.DuckDBPyConnection, window: int, as_of: datetime.date, with_faults: bool, part: tuple[int, int]
-) -> None:
+def cut(database: duckdb.DuckDBPyConnection, window: int, as_of: datetime.date, part: tuple[int, int]) -> None:
     """Make the table `series`: unique_id, rows (up to the day), days and closes (newest first), fault (kind: words).
 
     It is made of the view `closes` and the table `ids`; `part` (k, n) takes those series alone whose hash is k modulo
@@ -61,19 +63,12 @@ def cut(
     number, parts = part
     wanted = f" AND hash(unique_id) & {parts - 1} = {number}" if parts > 1 else ""
     database.execute(_CUT.format(window=window, as_of=as_of, slice=wanted))
-    if repeated := _repeated(database):
-        database.execute(_MERGE.format(window=window, as_of=as_of), {"at": repeated})
+    if _any(database, _REPEATED):
+        database.execute(_MERGE.format(repeated=_REPEATED, window=window, as_of=as_of))
         database.execute(_TAKE_MERGED)
-    if with_faults:
+    if _any(database, _NOT_PRICED) or _any(database, _UNDATED):
         database.execute(_TAKE_FAULTS.format(as_of=as_of))
 
 
-def _repeated(database: duckdb.DuckDBPyConnection) -> list[int]:
-    """The row numbers of `series` that have a day twice among their last ones."""
-    lengths = np.asarray(database.execute("SELECT len(days) AS n FROM series").fetchnumpy()["n"])
-    days = np.asarray(database.execute(f"SELECT unnest(days) - {EPOCH} AS day FROM series").fetchnumpy()["day"])
-    again = np.flatnonzero(days[1:] == days[:-1]) + 1  # the later of two equal neighbours
-    ends = np.cumsum(lengths)
-    owners = np.searchsorted(ends, again, side="right")
-    found = owners[again != ends[owners] - lengths[owners]]  # a first day has its neighbour in another series
-    return [int(row) for row in np.unique(found)]
+def _any(database: duckdb.DuckDBPyConnection, query: str) -> bool:
+    return bool(database.execute(f"SELECT EXISTS ({query})").fetchall()[0][0])

@@ -108,15 +108,13 @@ def plan(settings: Settings, waited: int = 0, tell: Tell = lambda _: None) -> An
             if store.read(f"{place.folder}_SUCCESS.json") is not None:
                 return msgspec.structs.replace(answer, state="done")
             tell(f"sharding {series:,} series")
-            faults = _number(database, "SELECT sum(faults) FROM ids")
-            count, shards = _shards(database, settings.series_per_shard)
-            _write(database, folder / "shards", as_of, count, series, with_faults=bool(faults))
-            rows = _number(database, "SELECT sum(rows) FROM ids")
-        _put_shards(place, shards, folder / "shards")
-        made = _plan(settings, place, store, files)
-        made.rows, made.faults, made.series, made.shard_count, made.shards = rows, faults, series, count, shards
+            made = _plan(settings, place, store, files)
+            made.rows, made.series = _number(database, "SELECT sum(rows) FROM ids"), series
+            made.shard_count, made.shards = _shards(database, settings.series_per_shard)
+            _write(database, folder / "shards", as_of, made)
+        _put_shards(place, made.shards, folder / "shards")
         store.put_new(f"{place.folder}plan.json", msgspec.json.format(msgspec.json.encode(made), indent=1))
-    return msgspec.structs.replace(answer, shards=len(shards))
+    return msgspec.structs.replace(answer, shards=len(made.shards))
 
 
 def _as_of(settings: Settings) -> datetime.date:
@@ -160,7 +158,7 @@ def _read(database: duckdb.DuckDBPyConnection, files: list[InputFile], folder: P
         database.execute(f"""
             CREATE OR REPLACE TABLE ids AS
             SELECT unique_id, hash(unique_id) AS hash, max(ds) FILTER (ds <= DATE '{as_of}') AS last,
-                count(*) FILTER (ds <= DATE '{as_of}' OR ds IS NULL) AS rows, count(fault) AS faults
+                count(*) FILTER (ds <= DATE '{as_of}' OR ds IS NULL) AS rows, count(*) - count(ds) AS undated
             FROM closes GROUP BY unique_id""")
         if not _number(database, f"SELECT count(*) FROM ids WHERE {NEEDS_CLEANING}"):
             break
@@ -212,28 +210,33 @@ def _shards(database: duckdb.DuckDBPyConnection, largest: int) -> tuple[int, lis
     raise BatchRefused(f"series_per_shard {largest} is too small for {series:,} series")
 
 
-def _write(
-    database: duckdb.DuckDBPyConnection, folder: Path, as_of: datetime.date, count: int, series: int, with_faults: bool
-) -> None:
-    """Write the shards into `folder`, each as shard=N/data_0.parquet.
+def _write(database: duckdb.DuckDBPyConnection, folder: Path, as_of: datetime.date, made: Plan) -> None:
+    """Write the shards of a plan into `folder`, each as shard=N/data_0.parquet.
 
     The series are cut in slices, by the low bits of the hash that makes the shards, so that their lists fit into
-    memory; and DuckDB writes a table of lists in one thread, so each processor writes some of a slice's shards.
+    memory; and DuckDB writes a table of lists in one thread, so each processor writes some of a slice's shards. The
+    days are handed on as far back as an earlier forecast to be scored can have been made.
     """
     threads, slices = os.cpu_count() or 1, 1
-    while slices < count and series / slices > SERIES_AT_ONCE:
+    while slices < made.shard_count and made.series / slices > SERIES_AT_ONCE:
         slices *= 2
+    first = min([earlier.as_of for earlier in made.earlier], default=made.as_of)
+    days = (as_of - datetime.date.fromisoformat(first)).days + 2 * made.stale_after + LOOK_BACK
 
     def write(turn: int) -> None:
         with database.cursor() as connection:
             connection.execute(f"""
-                COPY (SELECT *, hash(unique_id) & {count - 1} AS shard FROM series WHERE shard // {slices} % {threads} = {turn})
-                TO {quote(str(folder), "'")} (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (shard), APPEND)""")
+                COPY (
+                    SELECT unique_id, rows, days[:{days}] AS days, closes, fault,
+                        hash(unique_id) & {made.shard_count - 1} AS shard
+                    FROM series WHERE shard // {slices} % {threads} = {turn}
+                ) TO {quote(str(folder), "'")}
+                (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (shard), APPEND)""")
 
-    database.execute(f"SET partitioned_write_max_open_files = {count * threads + 1}")
+    database.execute(f"SET partitioned_write_max_open_files = {made.shard_count * threads + 1}")
     with ThreadPoolExecutor(threads) as pool:
         for number in range(slices):
-            cut(database, manifest().window, as_of, with_faults, (number, slices))
+            cut(database, made.window, as_of, (number, slices))
             list(pool.map(write, range(threads)))
 
 
@@ -262,7 +265,7 @@ def _plan(settings: Settings, place: Place, store: Store, files: list[InputFile]
         SCHEMA_VERSION, place.as_of, settings.calendar, settings.stale_after, model.model_version, model_digest(),
         model.window, model.horizon, list(intervals_of(model.quantiles)), place.run.partition("-")[0],
         sorted([Input(file.short_name, file.sha256, file.bytes) for file in files], key=lambda file: file.name),
-        0, 0, 0, HASH, 0, [], until or first, _earlier(store, first, place.as_of),
+        0, 0, HASH, 0, [], until or first, _earlier(store, first, place.as_of),
     )  # fmt: skip
 
 

@@ -37,6 +37,11 @@ print(urllib.request.urlopen(urllib.request.Request(url, body and body.encode(),
 """  # for machines without curl: what `curl -s URL -H HEADER -d BODY` and `curl -s URL` do
 
 
+def python_blocks() -> list[str]:
+    """README.md's ```python blocks: a reader of the batch tables, and a client of the server."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
 def commands(readme: str) -> list[str]:
     """The lines of its ```sh blocks."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / readme).read_text(encoding="utf-8"), re.DOTALL)
@@ -99,10 +104,14 @@ def test_every_command_runs(place):
     finally:
         end(server)
     assert len(ran) >= 5
+    reader, _ = python_blocks()
+    done = subprocess.run([sys.executable, "-c", reader], cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"AAA .* mae +[0-9.]+", done.stdout), done.stdout
 
 
 def test_the_python_shown_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    _, code = python_blocks()
     with serving(ROOT / "models") as (address, _):
         done = subprocess.run(
             [sys.executable, "-c", code.replace("127.0.0.1:8000", address.removeprefix("http://"))],

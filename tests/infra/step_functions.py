@@ -45,7 +45,7 @@ SUBSTITUTIONS = {
 }
 HANDLERS = {"PlanFunction": plan.handler, "BatchFunction": batch.handler, "FinishFunction": finish.handler}
 
-Before = Callable[[dict[str, Any]], None]
+Hook = Callable[[dict[str, Any]], None]
 
 
 def substituted(text: str, **values: str) -> dict[str, Any]:
@@ -72,7 +72,8 @@ class Machine:
         self.calls: list[tuple[str, dict[str, Any]]] = []  # of functions: name and event
         self.waits: list[int] = []  # seconds of Wait states
         self.delays: list[float] = []  # seconds before retries
-        self.before: dict[str, Before] = {}  # function → what happens before each of its calls
+        self.before: dict[str, Hook] = {}  # function → what happens before each of its calls; it hears the event
+        self.after: dict[str, Hook] = {}  # function → what happens after each of its calls; it hears the answer
         self.on_wait: Callable[[int], None] = lambda _: None  # hears the number of the wait
         self._one, self._numbers = threading.Lock(), itertools.count(1)
         self.s3, sqs, self.sns = boto3.client("s3"), boto3.client("sqs"), boto3.client("sns")
@@ -137,6 +138,7 @@ class Machine:
             try:
                 self.before.get(name, lambda _: None)(event)
                 answer, failed = HANDLERS[name](event, None), {}
+                self.after.get(name, lambda _: None)(answer)
             except ClientError:  # of Lambda itself: the function was not even called
                 raise
             except Exception as error:

@@ -44,10 +44,26 @@ def test_the_package_holds_what_is_served_and_nothing_else(built):
 
 
 @pytest.mark.docker
-def test_two_builds_are_equal_whatever_the_umask(built, helper, tmp_path):
-    command = ["make", "-s", "build-ApiFunction", f"ARTIFACTS_DIR={tmp_path / 'again'}"]
+def test_the_three_steps_of_a_batch_run_have_one_package(built, helper):
+    package = built / "PlanFunction"
+    found = {path.name for path in package.iterdir() if not path.name.endswith(".dist-info")}
+    assert found - {"__pycache__"} == {
+        "_duckdb.abi3.so", "aws_lambda_powertools", "boto3", "botocore", "dateutil", "duckdb", "jmespath", "lambda_fn",
+        "models", "msgspec", "numpy", "numpy.libs", "onnxruntime", "s3transfer", "six.py", "typing_extensions.py",
+        "tzdata", "urllib3",
+    }  # fmt: skip
+    services = {path.name for path in (package / "botocore" / "data").iterdir() if path.is_dir()}
+    assert services == {"s3"}
+    assert (package / "tzdata" / "zoneinfo" / "America" / "Sao_Paulo").exists()
+    assert len({helper.digest(built / f"{step}Function") for step in ("Plan", "Batch", "Finish")}) == 1
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("name", ["ApiFunction", "BatchFunction"])
+def test_two_builds_are_equal_whatever_the_umask(built, helper, tmp_path, name):
+    command = ["make", "-s", f"build-{name}", f"ARTIFACTS_DIR={tmp_path / 'again'}"]
     again = subprocess.run(command, cwd=ROOT, env=OFFLINE, umask=0o077, capture_output=True, text=True, check=True)
-    digest = helper.digest(built / "ApiFunction")
+    digest = helper.digest(built / name)
     assert f"sha256 {digest}" in again.stdout
     assert helper.digest(tmp_path / "again") == digest
     for path in (tmp_path / "again").rglob("*"):
@@ -55,9 +71,10 @@ def test_two_builds_are_equal_whatever_the_umask(built, helper, tmp_path):
 
 
 @pytest.mark.docker
-def test_the_package_is_within_its_limits(built, helper):
-    assert helper._size(built / "ApiFunction") < helper.LARGEST
-    assert helper._zipped(built / "ApiFunction") < helper.LARGEST_ZIPPED
+@pytest.mark.parametrize(("name", "kind"), [("ApiFunction", "api"), ("BatchFunction", "batch")])
+def test_a_package_is_within_its_limits(built, helper, name, kind):
+    assert helper._size(built / name) < helper.PACKAGES[kind].largest
+    assert helper._zipped(built / name) < helper.PACKAGES[kind].largest_zipped
 
 
 @pytest.mark.docker
@@ -139,11 +156,12 @@ def test_a_package_that_is_too_large_is_refused(helper, tmp_path, monkeypatch, c
     digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in helper.MODEL_FILES[1:]}
     (model / "manifest.json").write_text(json.dumps({"files": digests}), encoding="utf-8")
     monkeypatch.setattr(sys, "argv", [str(HELPER), "--out", str(tmp_path / "out"), "--models", str(model)])
-    monkeypatch.setattr(helper, "_install", lambda out, _: out.mkdir())
-    monkeypatch.setattr(helper, "PRUNED", ())
+    monkeypatch.setattr(helper, "_install", lambda out, *_: out.mkdir())
     monkeypatch.setattr(helper, "_compile", lambda *_: "none")
+    unpruned = helper.PACKAGES["api"]._replace(pruned=())
+    monkeypatch.setitem(helper.PACKAGES, "api", unpruned)
     helper.main()
-    monkeypatch.setattr(helper, "LARGEST", 10)
+    monkeypatch.setitem(helper.PACKAGES, "api", unpruned._replace(largest=10))
     with pytest.raises(SystemExit) as stopped:
         helper.main()
     assert stopped.value.code == 3
@@ -152,9 +170,20 @@ def test_a_package_that_is_too_large_is_refused(helper, tmp_path, monkeypatch, c
 
 def test_a_pruning_rule_that_finds_nothing_is_an_error(helper, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        helper._prune(tmp_path)
+        helper._prune(tmp_path, ("bin",))
     assert stopped.value.code == 3
     assert "nothing matches 'bin' any more" in capsys.readouterr().err
+
+
+def test_what_is_kept_is_not_pruned_by_a_wider_rule(helper, tmp_path):
+    data = tmp_path / "botocore" / "data"
+    for service in ("ec2", "s3", "sqs"):
+        (data / service).mkdir(parents=True)
+    (data / "endpoints.json").write_text("{}", encoding="utf-8")
+    helper._prune(tmp_path, ("botocore/data/*",))
+    assert {path.name for path in data.iterdir()} == {"s3", "endpoints.json"}
+    with pytest.raises(SystemExit):  # the second time there is nothing left to find
+        helper._prune(tmp_path, ("botocore/data/*",))
 
 
 def test_bytecode_is_written_by_lambdas_own_version_alone(helper, tmp_path, monkeypatch):
