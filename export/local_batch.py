@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
 import tempfile
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import msgspec
 
-from export.errors import InputError
-from lambda_fn import batch, batch_run, finish, plan
+from export.workers import Workers
+from lambda_fn import batch_run, finish, plan
 from lambda_fn.batch_run import Done, Place, Settings, Success
-from lambda_fn.forecaster import ModelRefused
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,39 +29,6 @@ class Finished:
         return f"{self.place.out}/{self.place.folder}".rstrip("/")
 
 
-class Workers:
-    """Processes that forecast shards, each with a model of its own; they start while the plan is made."""
-
-    def __init__(self, model: Path, count: int) -> None:
-        self._pool = ProcessPoolExecutor(count, mp_context=_context(), initializer=_start, initargs=(str(model),))
-        for _ in range(count):
-            self._pool.submit(_warm)
-
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def end(self) -> None:
-        """Let them go; they have nothing more to do."""
-        self._pool.shutdown(wait=False)
-
-    def forecast(self, place: Place, shards: list[int], on_shard: Callable[[], None]) -> list[Done]:
-        """Forecast these shards; what a worker raises is raised here, once the others have ended theirs."""
-        futures: list[Future[Done]] = [self._pool.submit(batch.forecast_shard, place, number) for number in shards]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                on_shard()
-        except BrokenProcessPool:
-            raise InputError(
-                "a worker was ended by the system, perhaps for want of memory; run again with fewer --processes,"
-                " and the shards that are done stay done"
-            ) from None
-        return [future.result() for future in futures]
-
-
 def run_batch(
     settings: Settings, model: Path, processes: int, tell: Callable[[str], None], on_shards: Callable[[int, int], None]
 ) -> Finished:
@@ -78,8 +36,7 @@ def run_batch(
 
     The shards live in a temporary folder; what is done is kept, and another run of the same input goes on from there.
     """
-    os.environ["EFEMERA_MODELS"] = str(model)
-    _same_model()
+    batch_run.serve_model(model)
     with (
         tempfile.TemporaryDirectory(prefix="efemera-", ignore_cleanup_errors=True) as work,
         Workers(model, processes) as workers,
@@ -123,40 +80,3 @@ def examples(place: Place, success: Success) -> dict[str, tuple[str, str]]:
             ).fetchall()
             found = {status: (name, reason) for status, name, reason in rows} | found
     return found
-
-
-def _context() -> multiprocessing.context.BaseContext:
-    """Workers come of a process that has only the imports, where the system can fork."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lambda_fn.batch"])
-    return context
-
-
-def _start(model: str) -> None:
-    """Ctrl-C is for the parent, and a worker ends its shard; but without a parent it ends at once."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
-    os.environ["EFEMERA_MODELS"] = model
-    _same_model()
-
-
-def _outlive_nobody() -> None:
-    """End this worker when its parent has been killed: it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
-
-
-def _warm() -> None:
-    """Load the model while there is nothing else to do; what is wrong with it is told with the first shard."""
-    with contextlib.suppress(ModelRefused):
-        batch_run.forecaster()
-
-
-def _same_model() -> None:
-    """Forget a model of another folder that this process may have read before."""
-    for remembered in (batch_run.manifest, batch_run.forecaster, batch_run.sessions):
-        remembered.cache_clear()

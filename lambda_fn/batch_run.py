@@ -212,6 +212,13 @@ class Done(msgspec.Struct):
     seconds: dict[str, float] = {}  # reading, inference, writing, scoring: of the run that did it
 
 
+def serve_model(folder: Path) -> None:
+    """Serve the model of another folder from now on."""
+    os.environ["EFEMERA_MODELS"] = str(folder)
+    for remembered in (manifest, forecaster, sessions):
+        remembered.cache_clear()
+
+
 def models_folder() -> Path:
     """The folder of the model that this process serves."""
     return Path(os.environ.get("EFEMERA_MODELS") or FOLDER)

@@ -137,6 +137,9 @@ def _run(
     prices: list[str], out: str, day: datetime.date, calendar: str, stale_after: int, model: Path, processes: int
 ) -> Any:
     """The run, with a progress bar; its refusals in the command line's own classes."""
+    from export.workers import context
+
+    context()  # starts while this process imports what follows
     from export.local_batch import run_batch
     from lambda_fn.batch_run import BatchRefused, Incomplete, InputRefused, ModelReplaced, Settings
     from lambda_fn.forecaster import ModelRefused

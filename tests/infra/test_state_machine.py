@@ -24,6 +24,7 @@ from tests.infra.step_functions import (
     substituted,
     throttled,
 )
+from tests.infra.test_events import load
 
 THURSDAY = date(2026, 11, 19)  # B3 is closed on the 20th
 EVENING = "2026-11-19T21:30:00Z"  # 18:30 in São Paulo
@@ -51,10 +52,9 @@ def machine() -> Iterator[Machine]:
         yield found
 
 
-def put_prices(machine: Machine, folder: Path, until: date) -> None:
+def write_prices(path: Path, until: date) -> Path:
     """Closes of 60 series on the last 80 weekdays up to that one, in one Parquet file."""
     days = [until - timedelta(days) for days in range(112) if (until - timedelta(days)).weekday() < 5][:80]
-    path = folder / f"{until}.parquet"
     with duckdb.connect(":memory:") as database:
         database.execute(
             f"""COPY (
@@ -64,6 +64,12 @@ def put_prices(machine: Machine, folder: Path, until: date) -> None:
             ) TO '{path}' (FORMAT parquet)""",
             {"days": list(map(str, days))},
         )
+    return path
+
+
+def put_prices(machine: Machine, folder: Path, until: date) -> None:
+    """Put such closes where the state machine reads them."""
+    path = write_prices(folder / f"{until}.parquet", until)
     machine.s3.upload_file(str(path), BUCKET, "prices/closes.parquet")
 
 
@@ -132,6 +138,12 @@ def test_a_good_evening_ends_with_a_whole_run(evening):
     assert sorted(event["shard"] for event in evening.called("BatchFunction")) == list(range(SHARDS))
     assert written_once(evening)
     assert (evening.waits, evening.delays) == ([], [])
+
+
+def test_the_event_that_sam_sends_to_plan_is_what_the_state_machine_sends(evening):
+    event = load("batch_plan")
+    evening.run(**event["input"])
+    assert evening.called("PlanFunction") == [event]
 
 
 def test_results_of_workers_go_below_the_prefix_that_expires(evening):
