@@ -74,9 +74,9 @@ def examples(place: Place, success: Success) -> dict[str, tuple[str, str]]:
             if (path := store.fetch(place.table("status", number), Path(folder))) is None:
                 continue
             rows = database.execute(
-                "SELECT status, min(unique_id), arg_min(reason, unique_id) FROM read_parquet($path) "
-                "WHERE reason IS NOT NULL GROUP BY status",
-                {"path": str(path)},
+                "SELECT status, min(unique_id), arg_min(reason, unique_id) "
+                f"FROM read_parquet({path_literal(path)}, hive_partitioning = false) "
+                "WHERE reason IS NOT NULL GROUP BY status"
             ).fetchall()
             found = {status: (name, reason) for status, name, reason in rows} | found
     return found

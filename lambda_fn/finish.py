@@ -29,7 +29,7 @@ from lambda_fn.batch_run import (
     one_thread,
     read_plan,
 )
-from lambda_fn.input_rows import quote
+from lambda_fn.input_rows import path_literal
 from lambda_fn.scores import read_scores, write_scores
 from lambda_fn.shard import FORECAST
 from lambda_fn.store import Store, scratch
@@ -39,8 +39,8 @@ DOWNLOADS = 8  # at once
 _PROOF = f"""
     WITH forecasts AS (
         SELECT unique_id, count(*) AS rows, count(DISTINCT step) AS steps, min(step) AS first, max(step) AS last
-        FROM read_parquet({{forecasts}}) GROUP BY unique_id
-    ), status AS (FROM read_parquet({{status}}))
+        FROM read_parquet({{forecasts}}, hive_partitioning = false) GROUP BY unique_id
+    ), status AS (FROM read_parquet({{status}}, hive_partitioning = false))
     SELECT count(*), count(DISTINCT unique_id), coalesce(CAST(sum(hash(unique_id)) AS VARCHAR), '0'),
         count(*) FILTER (hash(unique_id) & {{mask}} <> {{number}}),
         count(*) FILTER (status.status = '{FORECAST}'
@@ -108,7 +108,7 @@ def _fault(place: Place, plan: Plan, shard: Shard, mark: Done, store: Store) -> 
                 return f"{place.table(table, shard.number)} is gone"
             if _digest(path) != digests[table]:
                 return f"{place.table(table, shard.number)} is not the file that its worker wrote"
-        paths = {table: quote(str(path), "'") for table, path in parts.items()}
+        paths = {table: path_literal(path) for table, path in parts.items()}
         query = _PROOF.format(**paths, mask=plan.shard_count - 1, number=shard.number, horizon=plan.horizon)
         with one_thread() as database:
             [(rows, distinct, ids, strangers, partial, undue, unknown)] = database.execute(query).fetchall()
@@ -121,9 +121,9 @@ def _fault(place: Place, plan: Plan, shard: Shard, mark: Done, store: Store) -> 
 
 def _sum(scores: Iterable[Score]) -> list[Score]:
     """The scores of all shards as those of one: sums of sums, by run, step and day."""
-    found: dict[tuple[str, int, str], Score] = {}
+    found: dict[tuple[str, str, int, str], Score] = {}
     for one in scores:
-        key = (one.run, one.step, one.ds)
+        key = (one.as_of, one.run, one.step, one.ds)
         if (all_ := found.get(key)) is None:
             found[key] = msgspec.structs.replace(one, covered=dict(one.covered))
             continue

@@ -10,6 +10,7 @@ import csv
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 
@@ -20,6 +21,7 @@ from lambda_fn.input_files import InputFile
 LAYOUTS = "unique_id, ds, y; ticker, date, close; or Yahoo's Date, Open, High, Low, Close, Adj Close, Volume"
 NO_NAME = "(no unique_id)"  # stands for the series of rows that name none
 
+_PATH = "efemera_path"  # the column that tells the file of a row; one called filename may be the user's own
 _YAHOO = {"open", "high", "low", "close", "adj close"}
 # Any other name may tell several series apart (symbol, exchange), and reading those as one would be silently wrong.
 _YAHOO_KNOWN = {"", "date", *_YAHOO, "volume", "dividends", "stock splits", "capital gains"}
@@ -47,9 +49,10 @@ MACROS = r"""
 # decimal comma made one field two. The separator is one that no text holds.
 _LINES = r"""
     SELECT {cells}, len(fields) AS width FROM (
-        SELECT filename, fields_of(line) AS fields
+        SELECT {path}, fields_of(line) AS fields
         FROM read_csv([{paths}], columns = {{'line': 'VARCHAR'}}, delim = e'\x1c\x1d\x1e\x1f', quote = '', escape = '',
-            header = false, skip = 1, auto_detect = false, strict_mode = false, compression = 'none', filename = true)
+            header = false, skip = 1, auto_detect = false, strict_mode = false, compression = 'none',
+            hive_partitioning = false, filename = '{path}')
         WHERE bare(line) <> '')"""
 _TYPED = f"""
     SELECT {{unique_id}} AS unique_id,
@@ -75,6 +78,7 @@ _ID_TYPES = rf"VARCHAR|{_INTEGER}"
 _PRICE_TYPES = rf"{_INTEGER}|FLOAT|DOUBLE|DECIMAL\(.*\)"
 _DAY_BY_TYPE = {
     "DATE": "raw_ds",
+    "TIMESTAMPTZ_NS": "day_of_moment(CAST(CAST(raw_ds AS TIMESTAMPTZ) AS TIMESTAMP))",
     "TIMESTAMP.*": "day_of_moment(CAST(raw_ds AS TIMESTAMP))",
     "VARCHAR": "day_of_text(bare(raw_ds))",
 }
@@ -82,12 +86,15 @@ _DAY_BY_TYPE = {
 
 def csv_rows(files: Sequence[InputFile]) -> str:
     """The query of the rows of CSV files that have one header in common."""
-    header = tuple(next(csv.reader([files[0].header]), []))
+    try:
+        header = tuple(next(csv.reader([files[0].header]), []))
+    except csv.Error as error:
+        raise InputRefused(f"{files[0].name} line 1: no header ({error})") from None
     unique_id, ds, y, prices = _columns(header, files[0].name)
     fields = [f"bare(fields[{position}])" for position in range(1, len(header) + 1)]
-    cells, paths = _cells(fields, unique_id, ds, y, prices), ", ".join(_path(file) for file in files)
+    cells, paths = _cells(fields, unique_id, ds, y, prices), ", ".join(path_literal(file.path) for file in files)
     return _typed(
-        _LINES.format(cells=cells, paths=paths),
+        _LINES.format(cells=cells, paths=paths, path=_PATH),
         _CLEANED,
         "day_of_text(raw_ds)",
         "price_of_text(raw_y)",
@@ -110,10 +117,10 @@ def parquet_rows(files: Sequence[InputFile], columns: Sequence[tuple[str, str]],
                 f"{files[0].name}: column {header[position]!r} is of type {types[position]}, but must hold {meaning}"
             )
     cells = [quote(name, '"') for name in header]
-    paths = ", ".join(_path(file) for file in files)
+    paths = ", ".join(path_literal(file.path) for file in files)
     rows = (
         f"SELECT {_cells(cells, unique_id, ds, y, prices)}, 0 AS width "
-        f"FROM read_parquet([{paths}], hive_partitioning = false, filename = true)"
+        f"FROM read_parquet([{paths}], hive_partitioning = false, filename = '{_PATH}')"
     )
     day = next(day for kind, day in _DAY_BY_TYPE.items() if re.fullmatch(kind, types[ds]))
     own = _CLEANED if cleaned else "CAST(raw_id AS VARCHAR)"
@@ -123,7 +130,7 @@ def parquet_rows(files: Sequence[InputFile], columns: Sequence[tuple[str, str]],
 def parquet_columns(database: duckdb.DuckDBPyConnection, file: InputFile) -> tuple[tuple[str, str], ...]:
     """Name and type of each column; raises `InputRefused` where the file can't be read."""
     try:
-        found = database.execute(f"DESCRIBE SELECT * FROM read_parquet({_path(file)}, hive_partitioning = false)")
+        found = database.execute(f"DESCRIBE SELECT * FROM read_parquet({path_literal(file.path)}, hive_partitioning = false)")
         return tuple((name, kind) for name, kind, *_ in found.fetchall())
     except duckdb.Error:
         raise InputRefused(f"{file.name}: the Parquet data is damaged") from None
@@ -133,7 +140,7 @@ def explain(database: duckdb.DuckDBPyConnection, files: Sequence[InputFile]) -> 
     """Which of these files DuckDB can't read, and why: found by looking, so that its own words never show."""
     for file in files:
         if file.ending == ".parquet":
-            query = f"SELECT count(COLUMNS(*)) FROM read_parquet({_path(file)}, hive_partitioning = false)"
+            query = f"SELECT count(COLUMNS(*)) FROM read_parquet({path_literal(file.path)}, hive_partitioning = false)"
         else:
             with file.path.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
@@ -182,12 +189,12 @@ def _columns(header: Sequence[str], source: str) -> tuple[int | None, int, int, 
 
 def _cells(cells: Sequence[str], unique_id: int | None, ds: int, y: int, prices: Sequence[int]) -> str:
     """The select list that `_TYPED` reads, from the expression of each cell."""
-    own_name = r"regexp_replace(parse_filename(filename), '(\.yahoo)?\.(csv|csv\.gz|parquet)$', '', 'i')"
+    own_name = rf"regexp_replace(parse_filename({_PATH}), '(\.yahoo)?\.(csv|csv\.gz|parquet)$', '', 'i')"
     name = own_name if unique_id is None else cells[unique_id]
     nulls = [f"coalesce(lower(CAST({cells[place]} AS VARCHAR)), '') IN ('', 'null', 'nan')" for place in prices]
     return (
         f"{name} AS raw_id, {cells[ds]} AS raw_ds, {cells[y]} AS raw_y, {' AND '.join(nulls) or 'false'} AS holiday, "
-        "parse_filename(filename) AS file"
+        f"parse_filename({_PATH}) AS file"
     )
 
 
@@ -195,6 +202,6 @@ def _typed(rows: str, unique_id: str, day: str, price: str, width: int) -> str:
     return _TYPED.format(unique_id=unique_id, day=day, price=price, width=width, rows=rows)
 
 
-def _path(file: InputFile) -> str:
-    """The file's path as a literal that DuckDB neither globs nor takes for a home folder or a URL."""
-    return quote(re.sub(r"([*?\[])", r"[\1]", os.path.abspath(file.path)), "'")
+def path_literal(path: Path) -> str:
+    """A path as a literal that DuckDB neither globs nor takes for a home folder or a URL."""
+    return quote(re.sub(r"([*?\[])", r"[\1]", os.path.abspath(path)), "'")

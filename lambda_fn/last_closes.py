@@ -12,11 +12,12 @@ import duckdb
 
 EPOCH = "DATE '1970-01-01'"
 
-# Two heaps of `window` rows a series: a quarter of the time of ordered lists. Newest first; of the rows of one day any.
+# Two heaps of rows a series: a quarter of the time of ordered lists. Newest first; of the rows of one day any. One row
+# more than the window's: it may be a second one of the window's first day.
 _CUT = """
     CREATE OR REPLACE TABLE series AS
-    SELECT unique_id, count(ds) AS rows, coalesce(max(ds, {window}), []) AS days,
-        coalesce(arg_max(y, ds, {window}), []) AS closes, CAST(NULL AS VARCHAR) AS fault
+    SELECT unique_id, count(ds) AS rows, coalesce(max(ds, {window} + 1), []) AS days,
+        coalesce(arg_max(y, ds, {window} + 1), []) AS closes, CAST(NULL AS VARCHAR) AS fault
     FROM closes
     WHERE (ds <= DATE '{as_of}' OR ds IS NULL){slice} GROUP BY unique_id
     UNION ALL
@@ -34,7 +35,7 @@ _MERGE = """
         FROM closes SEMI JOIN ({repeated}) USING (unique_id)
         WHERE ds <= DATE '{as_of}' GROUP BY unique_id, ds
     ), last AS (
-        SELECT unique_id, count(*) AS rows, max(ds, {window}) AS days, arg_max(prices[1], ds, {window}) AS closes
+        SELECT unique_id, count(*) AS rows, max(ds, {window}) AS days, arg_max(prices[-1], ds, {window}) AS closes -- NaN is last
         FROM day GROUP BY unique_id
     ), torn AS (
         SELECT unique_id,
@@ -48,14 +49,15 @@ _TAKE_MERGED = """
     FROM merged WHERE series.unique_id = merged.unique_id"""
 _TAKE_FAULTS = """
     UPDATE series SET fault = found.fault FROM (
-        SELECT unique_id, arg_min(closes.fault, coalesce(ds, DATE '0001-01-01')) AS fault
-        FROM closes JOIN (SELECT unique_id, days FROM series) USING (unique_id)
-        WHERE closes.fault IS NOT NULL AND (ds IS NULL OR ds BETWEEN days[-1] AND DATE '{as_of}') GROUP BY unique_id
+        SELECT unique_id, arg_min(closes.fault, (coalesce(ds, DATE '0001-01-01'), closes.fault)) AS fault
+        FROM closes JOIN (SELECT unique_id, coalesce(days[{window}], days[-1]) AS first FROM series) USING (unique_id)
+        WHERE closes.fault IS NOT NULL AND (ds IS NULL OR ds BETWEEN first AND DATE '{as_of}') GROUP BY unique_id
     ) AS found WHERE series.unique_id = found.unique_id"""
 
 
 def cut(database: duckdb.DuckDBPyConnection, window: int, as_of: datetime.date, part: tuple[int, int]) -> None:
-    """Make the table `series`: unique_id, rows (up to the day), days and closes (newest first), fault (kind: words).
+    """Make the table `series`: unique_id, rows (up to the day), days and closes (newest first, and perhaps one more
+    than the window's), fault (kind: words).
 
     It is made of the view `closes` and the table `ids`; `part` (k, n) takes those series alone whose hash is k modulo
     n, a power of two.
@@ -67,7 +69,7 @@ def cut(database: duckdb.DuckDBPyConnection, window: int, as_of: datetime.date, 
         database.execute(_MERGE.format(repeated=_REPEATED, window=window, as_of=as_of))
         database.execute(_TAKE_MERGED)
     if _any(database, _NOT_PRICED) or _any(database, _UNDATED):
-        database.execute(_TAKE_FAULTS.format(as_of=as_of))
+        database.execute(_TAKE_FAULTS.format(window=window, as_of=as_of))
 
 
 def _any(database: duckdb.DuckDBPyConnection, query: str) -> bool:

@@ -44,6 +44,7 @@ SPREAD = 8  # shards of a middling table, so that every core has something to do
 MOST_SHARDS = 1 << 14  # a Distributed Map takes more; their files would be tiny
 SERIES_AT_ONCE = 250_000  # cut at a time: half a gigabyte
 UPLOADS = 8  # at once
+EARLIEST = datetime.date(1602, 1, 1)  # the first exchange's first year
 LOOK_BACK = 7  # days beside those of the steps themselves: holidays, and series that did not trade
 
 Tell = Callable[[str], None]
@@ -70,7 +71,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
         raise BatchRefused(f"the input of the run: {error}") from None
     answer = plan(settings, waited=event.get("waited", 0))
     logger.info("plan", **msgspec.to_builtins(answer))
-    counts = {"arrived": answer.arrived, "waited": answer.waited}  # said even where they are zero
+    counts = {name: getattr(answer, name) for name in ("series", "arrived", "waited")}  # said even where they are zero
     found: dict[str, Any] = {**msgspec.to_builtins(answer), **counts}
     if answer.place is not None and is_s3(answer.place.work):  # where the Distributed Map reads its items
         bucket, prefix = split(answer.place.work)
@@ -100,7 +101,7 @@ def plan(settings: Settings, waited: int = 0, tell: Tell = lambda _: None) -> An
             if not series:
                 raise InputRefused("the files hold no rows of prices")
             arrived, alive = _arrived(database, settings, as_of, calendar)
-            if settings.scheduled and arrived * 2 < alive:
+            if settings.scheduled and (not alive or arrived * 2 < alive):
                 return Answer("waiting", str(as_of), series=alive, arrived=arrived, waited=waited + 1)
             place = _place(settings, as_of, files)
             store = place.out_store()
@@ -111,7 +112,10 @@ def plan(settings: Settings, waited: int = 0, tell: Tell = lambda _: None) -> An
             made = _plan(settings, place, store, files)
             made.rows, made.series = _number(database, "SELECT sum(rows) FROM ids"), series
             made.shard_count, made.shards = _shards(database, settings.series_per_shard)
-            _write(database, folder / "shards", as_of, made)
+            try:
+                _write(database, folder / "shards", as_of, made)
+            except duckdb.Error:  # of prices, which were not read before
+                raise explain(database, files) from None
         _put_shards(place, made.shards, folder / "shards")
         store.put_new(f"{place.folder}plan.json", msgspec.json.format(msgspec.json.encode(made), indent=1))
     return msgspec.structs.replace(answer, shards=len(made.shards))
@@ -119,6 +123,8 @@ def plan(settings: Settings, waited: int = 0, tell: Tell = lambda _: None) -> An
 
 def _as_of(settings: Settings) -> datetime.date:
     if settings.as_of is not None:
+        if settings.as_of < EARLIEST:
+            raise BatchRefused(f"the input of the run: as_of {settings.as_of} is before {EARLIEST}")
         return settings.as_of
     if settings.scheduled is None or settings.scheduled.tzinfo is None:
         raise BatchRefused("the input of the run: it needs as_of, or scheduled with its offset from UTC")
@@ -151,7 +157,7 @@ def _read(database: duckdb.DuckDBPyConnection, files: list[InputFile], folder: P
         if not isinstance(alike, tuple):
             path = quote(str(folder / f"parsed-{number}.parquet"), "'")
             database.execute(f"COPY ({csv_rows(group)}) TO {path} (FORMAT parquet)")
-            parsed.append(f"SELECT * FROM read_parquet({path})")
+            parsed.append(f"SELECT * FROM read_parquet({path}, hive_partitioning = false)")
     for cleaned in (False, True):
         given = [parquet_rows(group, alike, cleaned) for alike, group in tables.items() if isinstance(alike, tuple)]
         database.execute(f"CREATE OR REPLACE VIEW closes AS {' UNION ALL BY NAME '.join(parsed + given)}")
@@ -221,13 +227,13 @@ def _write(database: duckdb.DuckDBPyConnection, folder: Path, as_of: datetime.da
     while slices < made.shard_count and made.series / slices > SERIES_AT_ONCE:
         slices *= 2
     first = min([earlier.as_of for earlier in made.earlier], default=made.as_of)
-    days = (as_of - datetime.date.fromisoformat(first)).days + 2 * made.stale_after + LOOK_BACK
+    days = min(made.window, (as_of - datetime.date.fromisoformat(first)).days + 2 * made.stale_after + LOOK_BACK)
 
     def write(turn: int) -> None:
         with database.cursor() as connection:
             connection.execute(f"""
                 COPY (
-                    SELECT unique_id, rows, days[:{days}] AS days, closes, fault,
+                    SELECT unique_id, rows, days[:{days}] AS days, closes[:{made.window}] AS closes, fault,
                         hash(unique_id) & {made.shard_count - 1} AS shard
                     FROM series WHERE shard // {slices} % {threads} = {turn}
                 ) TO {quote(str(folder), "'")}

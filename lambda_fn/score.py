@@ -11,22 +11,24 @@ from pathlib import Path
 import duckdb
 
 from lambda_fn.batch_run import Earlier, Place, Plan, Score
-from lambda_fn.input_rows import quote
+from lambda_fn.input_rows import path_literal
 from lambda_fn.store import Store
 
 # pinball(q) = max(q (r - f), (q - 1) (r - f)): Koenker and Bassett, Regression Quantiles, Econometrica 46 (1978)
 _PINBALL = "greatest({q} * (r - {f}), ({q} - 1) * (r - {f}))"
+_MISDATED = "'duplicate date', 'bad date', 'bad row'"  # of these one can't tell which row is the step-th later one
 _SCORE = """
     WITH met AS (
         SELECT f.*, s.last_price, c.days[p - f.step] AS met_on, ln(c.closes[p - f.step] / c.closes[p]) AS r
-        FROM read_parquet({forecasts}) AS f
-        JOIN read_parquet({status}) AS s USING (unique_id)
-        JOIN (SELECT unique_id, days, closes FROM series WHERE status <> 'duplicate date') AS c USING (unique_id),
+        FROM read_parquet({forecasts}, hive_partitioning = false) AS f
+        JOIN read_parquet({status}, hive_partitioning = false) AS s USING (unique_id)
+        JOIN (SELECT unique_id, days, closes FROM series WHERE status NOT IN ({misdated})) AS c USING (unique_id),
         LATERAL (SELECT list_position(c.days, s.cutoff) AS p) -- newest first: later days stand before it
         WHERE p > f.step AND c.days[p - f.step] > DATE '{until}'
     )
     SELECT step, CAST(met_on AS VARCHAR), count(*),
-        sum(abs(r - ln(efemera / last_price))), sum(abs(r)), sum(({pinball}) / {quantiles}), {covered}
+        sum(abs(r - ln(efemera / last_price)) ORDER BY unique_id), sum(abs(r) ORDER BY unique_id),
+        sum(({pinball}) / {quantiles} ORDER BY unique_id), {covered} -- in order: a sum has the same last bits then
     FROM met WHERE isfinite(r) GROUP BY step, met_on ORDER BY step, met_on"""
 
 
@@ -69,7 +71,7 @@ def _parts(store: Store, earlier: Place, name: str, numbers: list[int], folder: 
 
 def _query(run: Earlier, tables: dict[str, list[Path]], until: str) -> str:
     def lists(paths: list[Path]) -> str:
-        return "[" + ", ".join(quote(str(path), "'") for path in paths) + "]"
+        return "[" + ", ".join(path_literal(path) for path in paths) + "]"
 
     columns = {0.5: "efemera"}
     for level in run.levels:
@@ -83,5 +85,5 @@ def _query(run: Earlier, tables: dict[str, list[Path]], until: str) -> str:
     ]
     return _SCORE.format(
         forecasts=lists(tables["forecasts"]), status=lists(tables["status"]), until=until,
-        pinball=pinball, quantiles=len(columns), covered=", ".join(covered),
+        pinball=pinball, quantiles=len(columns), covered=", ".join(covered), misdated=_MISDATED,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lambda_fn.batch_run import Score, one_thread
-from lambda_fn.input_rows import quote
+from lambda_fn.input_rows import path_literal, quote
 from lambda_fn.store import Store, scratch
 
 SESSIONS = 60  # that drift is judged over
@@ -66,7 +66,10 @@ def write_scores(store: Store, as_of: str, scores: list[Score]) -> None:
 
 
 def read_scores(store: Store, until: str = "9999-12-31") -> Rows:
-    """The scores of the last sessions up to that evening, as columns; empty where there are none."""
+    """The scores of the last sessions up to that evening, as columns; empty where there are none.
+
+    What two evenings scored, as when an earlier day was run later, counts once.
+    """
     names = [name for name in store.children(FOLDER) if name.endswith(".parquet")]
     names = [name for name in names if name.removesuffix(".parquet") <= until]
     with scratch() as folder:
@@ -77,9 +80,13 @@ def read_scores(store: Store, until: str = "9999-12-31") -> Rows:
                 paths.append(path)
         if not paths:
             return {}
-        lists = ", ".join(quote(str(path), "'") for path in paths)
+        lists = ", ".join(path_literal(path) for path in paths)
         with one_thread() as database:
-            query = f"SELECT * FROM read_parquet([{lists}], union_by_name = true) ORDER BY ds, as_of, run, step"
+            query = f"""
+                SELECT * EXCLUDE (filename) FROM read_parquet(
+                    [{lists}], union_by_name = true, hive_partitioning = false, filename = true)
+                QUALIFY row_number() OVER (PARTITION BY as_of, run, step, ds ORDER BY filename DESC) = 1
+                ORDER BY ds, as_of, run, step"""
             found = database.execute(query).fetchnumpy()
     rows = {
         name: np.ma.filled(values, np.nan) if values.dtype.kind == "f" else np.asarray(values)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lambda_fn.batch_run import Plan, ShardDamaged, sessions
 from lambda_fn.forecaster import Array
-from lambda_fn.input_rows import quote
+from lambda_fn.input_rows import path_literal
 from lambda_fn.last_closes import EPOCH
 
 FORECAST = "forecast"  # the status of a series that has one
@@ -28,7 +28,7 @@ _OPEN = """
             WHEN 'too short' THEN rows || ' closes up to {as_of}; {window} are needed'
             WHEN 'stale' THEN 'last close on ' || days[1] || ', more than {stale_after} sessions before {as_of}'
             ELSE fault[strpos(fault, ': ') + 2:] END AS reason
-    FROM read_parquet({path})"""
+    FROM read_parquet({path}, hive_partitioning = false)"""
 
 
 def open_shard(database: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
@@ -39,7 +39,7 @@ def open_shard(database: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> N
     try:
         database.execute(
             _OPEN.format(
-                path=quote(str(path), "'"), forecast=FORECAST, window=plan.window, as_of=plan.as_of,
+                path=path_literal(path), forecast=FORECAST, window=plan.window, as_of=plan.as_of,
                 stale_after=plan.stale_after, oldest=_oldest(plan),
             )
         )  # fmt: skip

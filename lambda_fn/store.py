@@ -247,8 +247,8 @@ def client() -> Any:
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn what boto3 raises into one line: `StoreUnavailable` where time may help, else `StoreRefused`."""
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+    from boto3.exceptions import Boto3Error, RetriesExceededError
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
     try:
         yield
@@ -258,7 +258,7 @@ def explained(what: str) -> Iterator[None]:
         reason = _REASONS.get(code) or " ".join(f"{code} {message}".split())
         passing = code in _PASSING or status in (409, 429) or status >= 500
         raise (StoreUnavailable if passing else StoreRefused)(f"{what} ({reason})") from None
-    except (HTTPClientError, IncompleteReadError) as error:  # no endpoint, a connection that breaks or hangs
+    except (HTTPClientError, IncompleteReadError, RetriesExceededError) as error:  # a connection breaks or hangs
         raise StoreUnavailable(f"{what} ({' '.join(str(error).split())})") from None
     except (BotoCoreError, Boto3Error) as error:  # no credentials, a profile that is not there
         raise StoreRefused(f"{what} ({' '.join(str(error).split())})") from None

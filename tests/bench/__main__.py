@@ -13,7 +13,8 @@ from rich.table import Table
 
 from export.data.prices import Prices, read_prices
 from export.demo_data import demo_prices
-from tests.bench import container, designs, graph, market, memory, package, proof, start, training, warm
+from tests.bench import batch, container, designs, graph, market, memory, package, proof, start, training, warm
+from tests.bench.measure import figures
 
 MODELS = Path(__file__).parent.parent.parent / "models"
 
@@ -34,15 +35,14 @@ def main() -> None:
     console.print("'all' adds random walks, adversarial windows and the stirred Linear")
     console.print(f"scale law: worst relative deviation {proof.scale_law(MODELS):.1e} for prices × 1e-6 … 1e6\n")
 
-    figures = Table(title="speed and size", title_justify="left")
-    for name in ("what", "Efemera", "against", "its figure", "ratio", "to reach"):
-        figures.add_column(name, justify="left" if name in ("what", "against") else "right")
     with tempfile.TemporaryDirectory() as scratch:
-        for name, rows in _measured(prices, Path(scratch)):
-            print(f"measuring {name}, A B A B …", flush=True)  # no spinner: its thread would take part in what is timed
-            for row in rows:
-                figures.add_row(*row)
-    console.print(figures)
+        figures("speed and size", _rows(prices, Path(scratch)))
+
+
+def _rows(prices: Prices, scratch: Path) -> Iterator[tuple[str, ...]]:
+    for name, rows in _measured(prices, scratch):
+        print(f"measuring {name}, A B A B …", flush=True)  # no spinner: its thread would take part in what is timed
+        yield from rows
 
 
 def _measured(prices: Prices, scratch: Path) -> Iterator[tuple[str, Iterable[tuple[str, ...]]]]:
@@ -54,6 +54,7 @@ def _measured(prices: Prices, scratch: Path) -> Iterator[tuple[str, Iterable[tup
     yield "memory", memory.rows(MODELS, scratch)
     yield "training", training.rows(prices)
     yield "market data", market.rows(scratch)
+    yield "batch", batch.rows(MODELS, scratch)
     built = scratch / "package"
     said = package.build(built)
     yield "the package", package.rows(built, said, scratch)

@@ -6,7 +6,10 @@ import contextlib
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+
+from rich.console import Console
+from rich.table import Table
 
 Times = dict[str, list[float]]
 
@@ -50,6 +53,16 @@ def readable(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds:.2f} s"
+
+
+def figures(title: str, found: Iterable[tuple[str, ...]]) -> None:
+    """Print rows as a table, once all of them are measured."""
+    table = Table(title=title, title_justify="left")
+    for name in ("what", "Efemera", "against", "its figure", "ratio", "to reach"):
+        table.add_column(name, justify="left" if name in ("what", "against") else "right")
+    for one in found:
+        table.add_row(*one)
+    Console(width=110).print(table)
 
 
 @contextlib.contextmanager

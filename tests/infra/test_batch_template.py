@@ -356,3 +356,8 @@ def test_the_roles_allow_all_that_two_evenings_do_with_the_bucket(translated, tm
     for function, action, resource in done:
         patterns = allowed(translated, function.replace("Function", "Role"))[action]
         assert any(fnmatch(resource, pattern) for pattern in patterns), f"{function} may not {action} on {resource}"
+
+
+def test_the_page_beside_the_state_machine_explains_every_alarm(translated):
+    page = FILE.with_name("README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\b(\w+Alarm)\b", page)) == resources(translated, "AWS::CloudWatch::Alarm").keys()

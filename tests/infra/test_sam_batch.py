@@ -16,7 +16,7 @@ from lambda_fn import batch, finish, plan
 from tests.infra.conftest import OFFLINE, SAM_BIN
 from tests.infra.step_functions import BUCKET
 from tests.infra.test_events import load
-from tests.infra.test_state_machine import SHARDS, THURSDAY, write_prices
+from tests.infra.test_state_machine import SERIES, THURSDAY, write_prices
 
 pytestmark = pytest.mark.docker
 
@@ -77,37 +77,29 @@ def test_a_whole_run_on_lambda_writes_the_very_files_that_this_machine_writes(in
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     prices = write_prices(tmp_path / "closes.parquet", THURSDAY)
     s3.upload_file(str(prices), BUCKET, "prices/closes.parquet")
-    event = load("batch_plan")
 
-    planned = invoke("PlanFunction", event)
-    assert (planned["state"], planned["as_of"], planned["shards"]) == ("ready", str(THURSDAY), SHARDS)
+    planned = invoke("PlanFunction", load("batch_plan"))
+    assert (planned["state"], planned["as_of"], planned["series"]) == ("ready", str(THURSDAY), SERIES)
     items = json.loads(s3.get_object(Bucket=planned["items"]["bucket"], Key=planned["items"]["key"])["Body"].read())
-    # Two containers, and this process for the rest: it writes the same files, which is what is to be shown.
-    shards = [item["shard"] for item in items]
-    for shard in shards[:2]:
-        invoke("BatchFunction", {"place": planned["place"], "shard": shard})
-    here = tmp_path / "here"
-    event["settings"] |= {"prices": str(prices), "out": str(here)}
-    place = plan.handler(event, None)["place"]
-    assert place["run"] == planned["place"]["run"]
-    for shard in shards:
-        batch.handler({"place": place, "shard": shard}, None)
-    folder = f"runs/{place['as_of']}/{place['run']}"
-    for shard in shards[:2]:
-        for table in ("forecasts", "status"):
-            key = f"{folder}/{table}/part-{shard:05}.parquet"
-            assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == (here / key).read_bytes(), key
-    refused = invoke("FinishFunction", {"place": planned["place"]})
-    assert refused["errorType"] == "Incomplete"
-    for shard in shards[2:]:
-        for path in sorted((here / folder).glob(f"*/*{shard:05}*")):
-            s3.upload_file(str(path), BUCKET, f"{folder}/{path.parent.name}/{path.name}")
-
+    assert invoke("FinishFunction", {"place": planned["place"]})["errorType"] == "Incomplete"
+    for item in items:
+        done = invoke("BatchFunction", {"place": planned["place"], **item})
+        assert done == {**item, "counts": {"forecast": SERIES}}
     signed = invoke("FinishFunction", {"place": planned["place"]})
-    whole = finish.handler({"place": place}, None)
-    assert {**signed, "finished_at": ""} == {**whole, "finished_at": ""}
-    assert json.loads(s3.get_object(Bucket=BUCKET, Key=f"{folder}/_SUCCESS.json")["Body"].read()) == signed
     assert invoke("PlanFunction", load("batch_plan"))["state"] == "done"
+
+    asked = load("batch_plan")
+    asked["settings"] |= {"prices": str(prices), "out": str(tmp_path)}
+    place = plan.handler(asked, None)["place"]
+    for item in items:
+        batch.handler({"place": place, **item}, None)
+    assert {**finish.handler({"place": place}, None), "finished_at": ""} == {**signed, "finished_at": ""}
+    assert place["run"] == planned["place"]["run"]
+    tables = sorted((tmp_path / "runs").rglob("*.parquet"))
+    assert [path.parent.name for path in tables] == ["forecasts", "status"]
+    for path in tables:
+        key = str(path.relative_to(tmp_path))
+        assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == path.read_bytes(), key
 
 
 def test_a_refusal_comes_back_by_its_name(invoke):

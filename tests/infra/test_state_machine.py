@@ -312,3 +312,19 @@ def test_how_long_prices_are_waited_for_is_told_as_it_is():
     told = STATES["Prices not arrived"]["Parameters"]["Cause.$"]
     [minutes] = re.findall(r"four waits of (\d+) minutes", told)
     assert int(minutes) * 60 == STATES["Wait for prices"]["Seconds"]
+
+
+def test_the_page_beside_it_names_errors_that_there_are():
+    page = (FILE.parent / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([A-Z][A-Za-z]+[a-z][A-Z][A-Za-z]+)`", page)) - {"ScheduleExpression", "PricesPrefix"}
+    code = "".join(path.read_text(encoding="utf-8") for path in (FILE.parent.parent / "lambda_fn").glob("*.py"))
+    raised = set(re.findall(r"^class (\w+)\(", code, re.M))
+    template = {"AlarmEmail", "BatchFunction", "StateMachineArn"}
+    assert {"PricesNotArrived", "Incomplete", "StoreUnavailable"} & named
+    assert named - template <= raised | {"PricesNotArrived", "StepFunctions"}
+
+
+def test_the_input_that_the_page_shows_starts_a_run(evening):
+    page = (FILE.parent / "README.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"--input '(.*)'", page)
+    assert evening.run(**json.loads(shown))["status"] == "SUCCEEDED"

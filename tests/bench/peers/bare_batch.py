@@ -1,6 +1,7 @@
 """The floor of a batch run: bare runs of the session over windows already in memory, in one process of several.
 
-`python -m tests.bench.peers.bare_batch MODEL WINDOWS PART PARTS BLOCK` says "ready", waits for a line, runs, says "done".
+`python -m tests.bench.peers.bare_batch MODEL WINDOWS PART PARTS BLOCK` says "ready", waits for a line, runs, then says
+"done".
 """
 
 from __future__ import annotations

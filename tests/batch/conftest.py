@@ -1,0 +1,105 @@
+"""What the batch tests share: the committed model, another one, and S3 by moto."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from lambda_fn import batch_run, store
+from lambda_fn.forecaster import SERVED, open_session
+from tests.batch.market import table
+from tests.export.conftest import bucket as bucket  # noqa: PLC0414 - a fixture for the tests of this folder
+from tests.export.conftest import efemera as efemera  # noqa: PLC0414
+
+MODELS = Path(__file__).parent.parent.parent / "models"
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _no_model_of_other_tests():
+    forget_the_model()
+    yield
+    forget_the_model()
+
+
+@pytest.fixture(autouse=True)
+def own_model(monkeypatch):
+    """Whatever a test serves or logs, the next one starts with the committed model and a quiet log."""
+    monkeypatch.setenv("EFEMERA_MODELS", str(MODELS))
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
+    yield
+    if batch_run.models_folder() != MODELS:
+        forget_the_model()
+
+
+def forget_the_model():
+    """As a new process, which reads its model anew."""
+    for remembered in (batch_run.manifest, batch_run.forecaster, batch_run.sessions):
+        remembered.cache_clear()
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Let this process serve the model of a folder."""
+
+    def use(folder):
+        monkeypatch.setenv("EFEMERA_MODELS", str(folder))
+        forget_the_model()
+
+    return use
+
+
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory):
+    """A model with another bias, and with golden answers of its own: whole, verified, and not the committed one."""
+    folder = tmp_path_factory.mktemp("other") / "model"
+    shutil.copytree(MODELS, folder, ignore=shutil.ignore_patterns("schemas", "README.md", "model_lstm.pth"))
+    graph = onnx.load(folder / "model.onnx")
+    [bias] = [tensor for tensor in graph.graph.initializer if tensor.name == "linear.bias"]
+    moved = onnx.numpy_helper.to_array(bias) + np.float32(0.05)
+    bias.CopyFrom(onnx.numpy_helper.from_array(moved, bias.name))
+    onnx.save(graph, folder / "model.onnx")
+    golden = json.loads((folder / "golden.json").read_text())
+    answers = open_session(folder / "model.onnx").run(["quantiles"], {"prices": np.array(golden["prices"])})[0]
+    golden["quantiles"] = answers.tolist()
+    (folder / "golden.json").write_text(json.dumps(golden))
+    parity = json.loads((folder / "parity.json").read_text())
+    parity["model_sha256"] = sha256(folder / "model.onnx")
+    (folder / "parity.json").write_text(json.dumps(parity))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["model_version"] = "other-1"
+    manifest["files"] |= {name: sha256(folder / name) for name in SERVED}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def closes():
+    """Forty clean series, a good three shards."""
+    return table(40)
+
+
+@pytest.fixture(scope="session")
+def prices(closes, tmp_path_factory):
+    """The same as a Parquet file."""
+    path = tmp_path_factory.mktemp("prices") / "prices.parquet"
+    closes.to_parquet(path, index=False)
+    return path
+
+
+@pytest.fixture
+def s3(bucket, monkeypatch):
+    """The bucket 'market' in moto, and a client of the store's own that has met no other."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    store.client.cache_clear()
+    yield bucket
+    store.client.cache_clear()
