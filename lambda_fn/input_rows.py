@@ -130,8 +130,8 @@ def parquet_rows(files: Sequence[InputFile], columns: Sequence[tuple[str, str]],
 def parquet_columns(database: duckdb.DuckDBPyConnection, file: InputFile) -> tuple[tuple[str, str], ...]:
     """Name and type of each column; raises `InputRefused` where the file can't be read."""
     try:
-        found = database.execute(f"DESCRIBE SELECT * FROM read_parquet({path_literal(file.path)}, hive_partitioning = false)")
-        return tuple((name, kind) for name, kind, *_ in found.fetchall())
+        table = f"read_parquet({path_literal(file.path)}, hive_partitioning = false)"
+        return tuple((name, kind) for name, kind, *_ in database.execute(f"DESCRIBE SELECT * FROM {table}").fetchall())
     except duckdb.Error:
         raise InputRefused(f"{file.name}: the Parquet data is damaged") from None
 

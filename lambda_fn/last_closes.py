@@ -35,7 +35,8 @@ _MERGE = """
         FROM closes SEMI JOIN ({repeated}) USING (unique_id)
         WHERE ds <= DATE '{as_of}' GROUP BY unique_id, ds
     ), last AS (
-        SELECT unique_id, count(*) AS rows, max(ds, {window}) AS days, arg_max(prices[-1], ds, {window}) AS closes -- NaN is last
+        SELECT unique_id, count(*) AS rows, max(ds, {window}) AS days,
+            arg_max(prices[-1], ds, {window}) AS closes -- NaN is last
         FROM day GROUP BY unique_id
     ), torn AS (
         SELECT unique_id,

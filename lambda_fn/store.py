@@ -258,7 +258,7 @@ def explained(what: str) -> Iterator[None]:
         reason = _REASONS.get(code) or " ".join(f"{code} {message}".split())
         passing = code in _PASSING or status in (409, 429) or status >= 500
         raise (StoreUnavailable if passing else StoreRefused)(f"{what} ({reason})") from None
-    except (HTTPClientError, IncompleteReadError, RetriesExceededError) as error:  # a connection breaks or hangs
+    except (ConnectionError, HTTPClientError, IncompleteReadError, RetriesExceededError) as error:  # no way there
         raise StoreUnavailable(f"{what} ({' '.join(str(error).split())})") from None
     except (BotoCoreError, Boto3Error) as error:  # no credentials, a profile that is not there
         raise StoreRefused(f"{what} ({' '.join(str(error).split())})") from None
