@@ -42,8 +42,8 @@ class Workers:
 
     def forecast(self, place: Place, shards: list[int], on_shard: Callable[[], None]) -> list[Done]:
         """Forecast these shards; what a worker raises is raised here, once the others have ended theirs."""
-        futures: list[Future[Done]] = [self._pool.submit(_forecast, place, number) for number in shards]
         try:
+            futures: list[Future[Done]] = [self._pool.submit(_forecast, place, number) for number in shards]
             for future in as_completed(futures):
                 future.result()
                 on_shard()
@@ -63,7 +63,7 @@ def context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["lambda_fn.batch"])
+    found.set_forkserver_preload(["__main__", "lambda_fn.batch"])
     multiprocessing.forkserver.ensure_running()
     return found
 

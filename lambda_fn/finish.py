@@ -101,14 +101,14 @@ def _fault(place: Place, plan: Plan, shard: Shard, mark: Done, store: Store) -> 
     if mark.model_digest != plan.model_digest:
         return f"{name} is of model {mark.model_digest}, the run of {plan.model_digest}"
     with scratch() as folder:
-        parts = {table: store.fetch(place.table(table, shard.number), folder) for table in ("forecasts", "status")}
-        digests = {"forecasts": mark.forecasts_sha256, "status": mark.status_sha256}
-        for table, path in parts.items():
+        paths = {}
+        for table, digest in (("forecasts", mark.forecasts_sha256), ("status", mark.status_sha256)):
+            path = store.fetch(place.table(table, shard.number), folder)
             if path is None:
                 return f"{place.table(table, shard.number)} is gone"
-            if _digest(path) != digests[table]:
+            if _digest(path) != digest:
                 return f"{place.table(table, shard.number)} is not the file that its worker wrote"
-        paths = {table: path_literal(path) for table, path in parts.items()}
+            paths[table] = path_literal(path)
         query = _PROOF.format(**paths, mask=plan.shard_count - 1, number=shard.number, horizon=plan.horizon)
         with one_thread() as database:
             [(rows, distinct, ids, strangers, partial, undue, unknown)] = database.execute(query).fetchall()

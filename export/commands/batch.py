@@ -189,8 +189,8 @@ def _show(folder: str, success: Any, found: bool, examples: dict[str, tuple[str,
     """What came of a run, for a person; of each kind of refusal one example."""
     screen.print(f"{success.forecast:,} of {success.series:,} series forecast as of {success.as_of}")
     for status, series in success.refused.items():
-        name, reason = examples.get(status, ("one of a part that is gone", "run again elsewhere to see"))
-        screen.print(f"{series:>9,} {status}, such as {' '.join(name.split())[:40]}: {' '.join(reason.split())}")
+        name, reason = (" ".join(text.split()) for text in examples.get(status, ("", "")))  # gone with its part
+        screen.print(f"{series:>9,} {status}" + (f", such as {name[:40]}: {reason}" if reason else ""))
     screen.print(f"{'there already' if found else 'written'}: {folder}")
     screen.print(f"model {success.model_version}, verdict: {success.verdict}; no investment advice")
 

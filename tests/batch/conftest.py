@@ -14,17 +14,18 @@ import pytest
 from lambda_fn import batch_run, store
 from lambda_fn.forecaster import SERVED, open_session
 from tests.batch.market import table
-from tests.export.conftest import bucket as bucket  # noqa: PLC0414 - a fixture for the tests of this folder
-from tests.export.conftest import efemera as efemera  # noqa: PLC0414
+from tests.export.conftest import bucket as bucket
+from tests.export.conftest import efemera as efemera
 
 MODELS = Path(__file__).parent.parent.parent / "models"
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _no_model_of_other_tests():
-    forget_the_model()
-    yield
-    forget_the_model()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EFEMERA_MODELS", str(MODELS))
+        batch_run.serve_model(MODELS)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -34,24 +35,7 @@ def own_model(monkeypatch):
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
     yield
     if batch_run.models_folder() != MODELS:
-        forget_the_model()
-
-
-def forget_the_model():
-    """As a new process, which reads its model anew."""
-    for remembered in (batch_run.manifest, batch_run.forecaster, batch_run.sessions):
-        remembered.cache_clear()
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    """Let this process serve the model of a folder."""
-
-    def use(folder):
-        monkeypatch.setenv("EFEMERA_MODELS", str(folder))
-        forget_the_model()
-
-    return use
+        batch_run.serve_model(MODELS)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import gzip
-import io
+import hashlib
 
 import numpy as np
 import pandas as pd
@@ -124,7 +124,8 @@ def test_ids_in_parquet_may_be_any_text(gives, closes, tmp_path, kind):
 def test_ids_in_parquet_may_be_whole_numbers(gives, closes, tmp_path, kind):
     numbered = closes.assign(unique_id=closes["unique_id"].str[1:].astype(kind))
     numbered.to_parquet(tmp_path / "p.parquet", index=False)
-    gives(tmp_path / "p.parquet", expected=oracle.forecasts(closes.assign(unique_id=numbered["unique_id"].astype(str)), DAY))
+    named = numbered.assign(unique_id=numbered["unique_id"].astype(str))
+    gives(tmp_path / "p.parquet", expected=oracle.forecasts(named, DAY))
 
 
 PRICE_TYPES = {
@@ -151,7 +152,7 @@ def as_number(column, kind):
     return column.cast(kind)
 
 
-@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd", "brotli", "lz4"])
+@pytest.mark.parametrize("compression", ["none", "gzip", "zstd", "brotli", "lz4"])
 def test_parquet_may_be_compressed_in_any_way(gives, closes, tmp_path, compression):
     closes.to_parquet(tmp_path / "p.parquet", index=False, compression=compression)
     gives(tmp_path / "p.parquet")
@@ -220,14 +221,13 @@ def test_a_file_of_yahoo_s_is_the_series_it_is_called_after(gives, closes, tmp_p
 
 
 @pytest.mark.parametrize("nothing", ["null", "", "NaN", "NULL"])
-def test_a_holiday_of_yahoo_s_with_no_price_at_all_is_no_row(gives, closes, expected, tmp_path, nothing):
+def test_a_holiday_of_yahoo_s_with_no_price_at_all_is_no_row(gives, closes, tmp_path, nothing):
     rows = closes[closes["unique_id"] == "S0003"]
     lines = yahoo(rows).to_csv(index=False).splitlines()
-    lines.insert(50, ",".join(["2026-10-12", *[nothing] * 5, "0"]))  # a bank holiday of Brazil
+    [at] = [number for number, line in enumerate(lines) if line.startswith("2026-10-12")]
+    lines[at] = ",".join(["2026-10-12", *[nothing] * 5, "0"])
     (tmp_path / "S0003.csv").write_text("\n".join(lines))
     without = oracle.forecasts(rows[rows["ds"] != "2026-10-12"], DAY)
-    dropped = [line for line in lines if not line.startswith("2026-10-12") or nothing in line.split(",")[1:2]]
-    (tmp_path / "S0003.csv").write_text("\n".join(dropped))
     gives(tmp_path / "S0003.csv", expected=without)
 
 
@@ -285,15 +285,21 @@ def test_every_cell_quoted(gives, closes, tmp_path):
     gives(tmp_path / "p.csv")
 
 
-@pytest.mark.parametrize("name", ["A, Inc.", 'The "A"', '"', ",", "a b", "naïve", "𝔸", "日本", "'", "\\", "x" * 10_000])
-def test_a_name_comes_out_as_it_went_in(gives, tmp_path, name):
-    series = one(name, np.linspace(2, 3, 60))
-    stream = io.StringIO()
-    series.to_csv(stream, index=False)
-    (tmp_path / "p.csv").write_text(stream.getvalue())
-    series.to_parquet(tmp_path / "p.parquet", index=False)
-    for path in (tmp_path / "p.csv", tmp_path / "p.parquet"):
-        gives(path, expected=oracle.forecasts(series, DAY))
+NAMES = [
+    "A, Inc.", 'The "A"', '"', '""', ",", "a b", "naïve", "𝔸", "日本", "🙂", "e\u0301", "\u00e9", "'", "\\", "null",
+    "NaN", "007", "7", "1e5", "-1", "a", "A", "../..", "/etc/passwd", "s3://a/b", "{}", "$x", "?", "*", "%41", "\u00a0",
+    "\u200b", "\u2028", "\ufeffA", "x" * 10_000,
+]  # fmt: skip
+
+
+def test_a_name_comes_out_as_it_went_in(gives, tmp_path):
+    every = pd.concat([one(name, np.linspace(2, 3 + number, 60)) for number, name in enumerate(NAMES)])
+    expected = oracle.forecasts(every, DAY)
+    assert expected["unique_id"].nunique() == len(NAMES)
+    every.to_csv(tmp_path / "p.csv", index=False)
+    every.to_parquet(tmp_path / "p.parquet", index=False)
+    gives(tmp_path / "p.csv", expected=expected)
+    gives(tmp_path / "p.parquet", expected=expected)
 
 
 def test_a_byte_order_mark(gives, closes, tmp_path):
@@ -342,9 +348,9 @@ def test_prices_are_read_to_the_last_digit(gives, tmp_path):
     gives(tmp_path / "p.csv", expected=oracle.forecasts(exact, DAY))
 
 
-def test_the_same_file_named_twice_counts_once(gives, prices, tmp_path):
-    ran = run([prices, prices], tmp_path / "out")
-    assert set(ran.status["status"]) == {"forecast"}
+def test_the_same_file_named_twice_counts_once(gives, closes, tmp_path):
+    closes.to_csv(tmp_path / "p.csv", index=False)
+    gives(tmp_path / "p.csv", tmp_path / "p.csv")
 
 
 def test_two_files_of_one_name_are_both_read(gives, closes, tmp_path):
@@ -360,7 +366,6 @@ def test_files_without_a_row_do_no_harm_beside_others(gives, closes, tmp_path):
     closes.to_parquet(tmp_path / "a.parquet", index=False)
     pq.ParquetWriter(tmp_path / "b.parquet", pq.read_schema(tmp_path / "a.parquet")).close()  # no row group
     (tmp_path / "c.csv").write_text("unique_id,ds,y\n")
-    closes[:0].to_parquet(tmp_path / "d.parquet", index=False)
     gives(tmp_path)
 
 
@@ -375,8 +380,6 @@ def test_files_of_other_endings_in_the_folder_are_left_alone(gives, closes, tmp_
 
 
 def test_the_plan_lists_what_was_read(closes, tmp_path):
-    import hashlib
-
     closes.to_csv(tmp_path / "b.csv", index=False)
     closes.to_parquet(tmp_path / "a.parquet", index=False)
     ran = run([tmp_path / "b.csv", tmp_path / "a.parquet"], tmp_path / "out")
