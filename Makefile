@@ -58,6 +58,10 @@ format: $(READY) ## Put the code into its format
 bench: $(READY) ## Every figure of the README, as a ratio to a floor measured in the same run
 	$(BIN)/python -m tests.bench
 
+.PHONY: bench-large
+bench-large: $(READY) ## A million series in a batch, block sizes, scoring: a quarter of an hour and 2 GB of disk
+	$(BIN)/python -m tests.bench.batch_large
+
 .PHONY: openapi
 openapi: $(READY) ## Write lambda_fn/openapi.json anew, after a change of what the API takes or answers
 	$(BIN)/python infra/openapi.py

@@ -1,9 +1,11 @@
-"""Exactly once over at-least-once: whatever is run twice, at once, or again gives the same bytes, and all of them whole."""
+"""Exactly once over at-least-once: what is run twice, at once or again gives the same bytes, all of them whole."""
 
 import itertools
 import multiprocessing
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from lambda_fn import batch, batch_run, finish, plan
 from lambda_fn.batch_run import BatchRefused, ModelReplaced
 from lambda_fn.store import LocalStore
+from tests.batch.conftest import MODELS
 from tests.batch.market import DAY, days, table
 from tests.batch.runs import asked, contents, forecast_all, run
 
@@ -69,8 +72,6 @@ def test_the_plan_of_a_plan_made_twice_is_the_first_one(prices, planned):
 
 
 def path_of(place):
-    from pathlib import Path
-
     return Path(place.out) / place.folder
 
 
@@ -163,7 +164,7 @@ class Death(BaseException):
 
 @pytest.fixture
 def die(monkeypatch):
-    """Let the k-th write of the process be its last: before it, amid it, or after it."""
+    """Let the k-th write of the process be its last: it dies amid it, or right after it."""
 
     def at(count, how):
         made = itertools.count(1)
@@ -193,7 +194,7 @@ def die(monkeypatch):
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory):
-    """Prices of two series in a place where last week's run of them, to be scored tonight, is finished."""
+    """Prices of forty series in a place where last week's run of them, to be scored tonight, is finished."""
     folder = tmp_path_factory.mktemp("evening")
     table(40).to_parquet(folder / "prices.parquet", index=False)
     earlier = run(folder / "prices.parquet", folder / "before", str(days(6)[0].date()), series_per_shard=64)
@@ -204,8 +205,6 @@ def evening(tmp_path_factory):
 
 
 def copied(evening, to):
-    import shutil
-
     shutil.copytree(evening / "before", to)
     return to
 
@@ -218,7 +217,7 @@ def test_killed_at_any_write_and_run_again_gives_the_same_bytes(evening, tmp_pat
     patch.__exit__(None, None, None)
     writes = next(made) - 1
     assert writes == 2 + 2 + 2 * 3 + 2  # shards, their list, the plan; each shard's parts and mark; scores, success
-    for count, how in itertools.product(range(1, writes + 1), ("before", "amid", "after")):
+    for count, how in [*((count, "amid") for count in range(1, writes + 1)), (writes, "after")]:
         out = copied(evening, tmp_path / f"{count}-{how}")
         patch, _ = die(count, how)
         with pytest.raises(Death):
@@ -273,8 +272,6 @@ def test_finishing_with_another_model_is_refused(planned, other_model):
 
 
 def test_a_model_replaced_between_the_steps_and_back_leaves_no_trace(planned, other_model, undisturbed):
-    from tests.batch.conftest import MODELS
-
     first, *others = shards_of(planned)
     batch.forecast_shard(planned, first)
     batch_run.serve_model(other_model)

@@ -37,6 +37,11 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         figures("speed and size", _rows(prices, Path(scratch)))
+        print("measuring what the cost sheet rests on", flush=True)
+        from tests.bench import cost  # no sooner: it imports much, boto3 and moto, into the process that timed the API
+
+        for part in cost.report(Path(scratch)):
+            console.print(part)
 
 
 def _rows(prices: Prices, scratch: Path) -> Iterator[tuple[str, ...]]:

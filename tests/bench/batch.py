@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from export.checkpoint import read_checkpoint
 from lambda_fn.forecaster import open_session
 from tests.bench.batch_runs import Run, made, peaks, run
-from tests.bench.measure import Times, figures, in_turn, lead, middle, ratio, readable, row
+from tests.bench.measure import Times, figures, in_turn, lead, middle, ratio, readable, row, settle
 from tests.bench.start import ROOT
 
 SERIES, WINDOW = 100_000, 60
 PROCESSES = os.cpu_count() or 1
 BLOCKS = (32, 48, 64, 80, 96, 128)  # windows in one bare run
-ROUNDS, PEER_ROUNDS = 7, 3
+ROUNDS, PEER_ROUNDS = 5, 3
 TORCH_BATCHES = (128, 256, 512)
 SAMPLE = 2000  # series that AutoETS forecasts
 
@@ -69,7 +69,7 @@ def _best_block(models: Path, path: Path) -> int:
     parts = {block: np.array(windows[: count // block * block]) for block in BLOCKS}
     times = in_turn({str(block): lambda b=block: bare(b, parts[b]) for block in BLOCKS}, rounds=15, warmup=1)
     each = {block: statistics.median(times[str(block)]) / len(parts[block]) for block in BLOCKS}
-    print("  a window in blocks of " + ", ".join(f"{block}: {readable(each[block])}" for block in BLOCKS))
+    print("  a window in blocks of " + ", ".join(f"{block}: {readable(each[block])}" for block in BLOCKS), flush=True)
     return min(BLOCKS, key=lambda block: each[block])
 
 
@@ -95,13 +95,14 @@ def _measured(models: Path, prices: Path, scratch: Path, block: int) -> tuple[Ti
             runs[name].append(command())
             times.setdefault(name, []).append(runs[name][-1].seconds)
     for name, seconds in times.items():
-        print(f"  {name}: {' '.join(f'{one:.2f}' for one in seconds)} s")
-    print(f"  load {os.getloadavg()[0]:.1f}")
+        print(f"  {name}: {' '.join(f'{one:.2f}' for one in seconds)} s", flush=True)
+    print(f"  load {os.getloadavg()[0]:.1f}", flush=True)
     return times, runs
 
 
 def floor(models: Path, windows: Path, processes: int, block: int) -> tuple[float, float]:
     """Seconds of bare runs over all windows in so many processes: from when all are ready, and from their start."""
+    settle()
     begun = time.perf_counter()
     module = [sys.executable, "-m", "tests.bench.peers.bare_batch", str(models / "model.onnx"), str(windows)]
     bare = [
@@ -187,7 +188,10 @@ def _peers(models: Path, prices: Path, scratch: Path) -> Iterator[tuple[str, ...
         return _script(*command, str(batch))[0]
 
     tried = {batch: torch_script(batch) for batch in TORCH_BATCHES}
-    print("  PyTorch in batches of " + ", ".join(f"{batch}: {seconds:.1f} s" for batch, seconds in tried.items()))
+    print(
+        "  PyTorch in batches of " + ", ".join(f"{batch}: {seconds:.1f} s" for batch, seconds in tried.items()),
+        flush=True,
+    )
     best = min(tried, key=lambda batch: tried[batch])
     times: Times = {"batch": [], "torch": []}
     for _ in range(PEER_ROUNDS):
@@ -207,10 +211,10 @@ def _peers(models: Path, prices: Path, scratch: Path) -> Iterator[tuple[str, ...
 
 def _script(*arguments: str) -> tuple[float, str]:
     """Seconds of a module as a process of its own, and what it printed."""
+    settle()
     begun = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
-    )
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     return time.perf_counter() - begun, done.stdout.decode()
 
 

@@ -13,28 +13,42 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
+
+from tests.bench.measure import settle
 from tests.bench.start import ROOT
 
+COMMAND = [str(Path(sys.executable).with_name("efemera")), "batch"]
 DAY, CALENDAR = "2025-12-30", "BVMF"  # the last session of a made table
 WORK = ("reading", "inference", "writing", "scoring")  # what a worker counts
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run; of its seconds `parts` says which went where."""
+    """One run."""
 
     seconds: float
-    parts: dict[str, float]
+    parts: dict[str, float]  # of these: where they went
+    worked: dict[str, float]  # seconds of all workers together
     series: int
     shards: int
 
 
 def made(path: Path, series: int, days: int = 80) -> Path:
-    """A table of made closes, as `efemera data sample` writes it."""
+    """A table of made closes, as `efemera data sample` writes it; the one that is there, if one is."""
+    if path.exists():
+        return path
     counts = ["--series", str(series), "--days", str(days), "--end", DAY, "--calendar", CALENDAR]
     command = [sys.executable, "-m", "export", "data", "sample", *counts, "--out", str(path)]
-    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     return path
+
+
+def last_days(prices: Path, count: int) -> list[str]:
+    """The last sessions of a table, oldest first."""
+    query = "SELECT DISTINCT ds FROM read_parquet($path) ORDER BY ds DESC LIMIT $count"
+    found = duckdb.execute(query, {"path": str(prices), "count": count}).fetchall()
+    return [str(day)[:10] for (day,) in reversed(found)]
 
 
 def run(prices: Path, out: Path, *options: str, day: str = DAY, core: int | None = None) -> Run:
@@ -44,6 +58,7 @@ def run(prices: Path, out: Path, *options: str, day: str = DAY, core: int | None
     """
     for earlier in (out / "runs" / day, out / "scores" / f"{day}.parquet"):
         _remove(earlier)
+    settle()
     began, clock = time.time(), time.perf_counter()
     subprocess.run(
         [*COMMAND, "--prices", str(prices), "--out", str(out), "--as-of", day, "--calendar", CALENDAR, *options],
@@ -54,9 +69,6 @@ def run(prices: Path, out: Path, *options: str, day: str = DAY, core: int | None
         preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
     )
     return _timed(out / "runs" / day, began, time.perf_counter() - clock)
-
-
-COMMAND = [sys.executable, "-m", "export", "batch"]
 
 
 def _timed(day: Path, began: float, seconds: float) -> Run:
@@ -71,7 +83,7 @@ def _timed(day: Path, began: float, seconds: float) -> Run:
     share = (forecast - planned) / sum(worked.values())
     success = json.loads((folder / "_SUCCESS.json").read_bytes())
     parts = {"plan": planned, **{name: value * share for name, value in worked.items()}, "finish": seconds - forecast}
-    return Run(seconds, parts, success["series"], len(marks))
+    return Run(seconds, parts, worked, success["series"], len(marks))
 
 
 def peaks(action: Callable[[], object]) -> tuple[dict[str, float], float]:

@@ -55,6 +55,27 @@ def readable(seconds: float) -> str:
     return f"{seconds:.2f} s"
 
 
+def settle(longest: float = 20) -> None:
+    """Wait until other processes leave the processors alone, for so many seconds at most. Linux only."""
+    deadline = time.monotonic() + longest
+    while time.monotonic() < deadline:
+        try:
+            before = _ticks()
+            time.sleep(0.5)
+            idle, all_ = (after - then for after, then in zip(_ticks(), before, strict=True))
+        except OSError:
+            return
+        if idle > 0.95 * all_:
+            return
+
+
+def _ticks() -> tuple[int, int]:
+    """Of all processors since the system's start: idle ticks, and all."""
+    with open("/proc/stat") as file:
+        ticks = [int(word) for word in file.readline().split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
 def figures(title: str, found: Iterable[tuple[str, ...]]) -> None:
     """Print rows as a table, once all of them are measured."""
     table = Table(title=title, title_justify="left")
