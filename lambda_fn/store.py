@@ -248,7 +248,13 @@ def client() -> Any:
 def explained(what: str) -> Iterator[None]:
     """Turn what boto3 raises into one line: `StoreUnavailable` where time may help, else `StoreRefused`."""
     from boto3.exceptions import Boto3Error, RetriesExceededError
-    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+    from botocore import exceptions
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    no_way = (
+        exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.IncompleteReadError,
+        exceptions.FlexibleChecksumError, RetriesExceededError,
+    )  # fmt: skip
 
     try:
         yield
@@ -258,7 +264,7 @@ def explained(what: str) -> Iterator[None]:
         reason = _REASONS.get(code) or " ".join(f"{code} {message}".split())
         passing = code in _PASSING or status in (409, 429) or status >= 500
         raise (StoreUnavailable if passing else StoreRefused)(f"{what} ({reason})") from None
-    except (ConnectionError, HTTPClientError, IncompleteReadError, RetriesExceededError) as error:  # no way there
+    except no_way as error:  # there, or not whole back
         raise StoreUnavailable(f"{what} ({' '.join(str(error).split())})") from None
     except (BotoCoreError, Boto3Error) as error:  # no credentials, a profile that is not there
         raise StoreRefused(f"{what} ({' '.join(str(error).split())})") from None

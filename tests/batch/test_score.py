@@ -1,0 +1,403 @@
+"""Each run scores the forecasts of earlier ones: every step once, in returns, as pandas would."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lambda_fn import batch_run, plan, scores
+from lambda_fn.store import open_store
+from tests.batch import oracle
+from tests.batch.conftest import MODELS
+from tests.batch.market import table
+from tests.batch.runs import asked, contents, forecast_all, run
+
+DAYS = [str(day.date()) for day in pd.bdate_range("2026-11-02", periods=15)]
+
+
+@pytest.fixture(scope="module")
+def closes():
+    return table(20, 90, DAYS[-1], seed=11)
+
+
+class Evenings:
+    """Runs evening after evening in one place."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.runs = {}
+
+    def run(self, day, closes, **more):
+        """The run of an evening, on what was known of these closes then."""
+        path = self.folder / f"{day}-{len(self.runs)}.parquet"
+        closes[closes["ds"] <= day].to_parquet(path, index=False)
+        ran = run(path, self.folder / "out", day, **more)
+        self.runs[day] = ran
+        return ran
+
+    def scores(self, day):
+        """The scores table of an evening."""
+        found = pd.read_parquet(self.folder / "out" / "scores" / f"{day}.parquet")
+        return found.assign(ds=pd.to_datetime(found["ds"]), as_of=pd.to_datetime(found["as_of"]))
+
+    def made(self, *days):
+        return [(day, self.runs[day].forecasts, self.runs[day].status) for day in days]
+
+    @property
+    def scored(self):
+        folder = self.folder / "out" / "scores"
+        return sorted(path.stem for path in folder.iterdir()) if folder.exists() else []
+
+
+@pytest.fixture
+def evenings(tmp_path):
+    return Evenings(tmp_path)
+
+
+def held(found, expected):
+    """The scores of one evening are those of pandas."""
+    found = found.sort_values(["ds", "as_of", "step"]).reset_index(drop=True)
+    assert found["series"].tolist() == expected["series"].tolist()
+    for column in ("ds", "as_of", "step"):
+        assert found[column].tolist() == expected[column].tolist()
+    for column in ("mae", "mae_naive", "pinball", "coverage-95", "coverage-80", "coverage-50"):
+        np.testing.assert_allclose(found[column], expected[column], rtol=1e-9, err_msg=column)
+
+
+def test_evening_after_evening_every_step_is_scored_once_when_its_close_is_known(evenings, closes):
+    for day in DAYS[:9]:
+        evenings.run(day, closes)
+    assert evenings.scored == DAYS[1:9]  # on the first evening there is nothing to score
+    for number, day in enumerate(DAYS[1:9], start=1):
+        known = closes[closes["ds"] <= day]
+        found = evenings.scores(day)
+        held(found, oracle.scores(evenings.made(*DAYS[max(0, number - 5) : number]), known, DAYS[number - 1]))
+        assert list(zip(found["step"], found["as_of"], strict=True)) == [
+            (step, pd.Timestamp(DAYS[number - step])) for step in range(min(5, number), 0, -1)
+        ]
+        assert set(found["series"]) == {20}
+    every = pd.concat([evenings.scores(day) for day in evenings.scored])
+    assert not every.duplicated(["as_of", "step"]).any()
+
+
+def test_the_scores_table_has_the_documented_columns_and_types(evenings, closes):
+    for day in DAYS[:2]:
+        evenings.run(day, closes)
+    found = pd.read_parquet(evenings.folder / "out" / "scores" / f"{DAYS[1]}.parquet")
+    assert list(found) == [
+        "ds", "step", "as_of", "run", "model_version", "model_digest", "series",
+        "mae", "mae_naive", "pinball", "coverage-50", "coverage-80", "coverage-95",
+    ]  # fmt: skip
+    first = evenings.runs[DAYS[0]]
+    assert found.iloc[0][["run", "model_version", "model_digest"]].tolist() == [
+        first.place.run, first.success.model_version, first.success.model_digest,
+    ]  # fmt: skip
+    assert str(found["ds"].iloc[0]) == DAYS[1]
+    assert str(found["as_of"].iloc[0]) == DAYS[0]
+
+
+def test_the_figures_are_those_worked_out_by_hand(evenings):
+    """Two series of 60 equal closes whose next close is 1% up and 2% down; a constant window has a known fan."""
+    flat = pd.concat([table(2, 61, DAYS[1])]).assign(y=10.0)
+    last = flat.groupby("unique_id").tail(1).index
+    flat.loc[last, "y"] = [10.1, 9.8]
+    evenings.run(DAYS[0], flat)
+    evenings.run(DAYS[1], flat)
+    first = evenings.runs[DAYS[0]].forecasts.query("step == 1").iloc[0]
+    told = {quantile: np.log(first[name] / 10) for name, quantile in oracle._quantile_of.items()}
+    up, down = np.log(1.01), np.log(0.98)
+    [found] = evenings.scores(DAYS[1]).to_dict("records")
+    median = told[0.5]
+    assert found["mae"] == pytest.approx((abs(up - median) + abs(down - median)) / 2, rel=1e-12)
+    assert found["mae_naive"] == pytest.approx((up - down) / 2, rel=1e-12)
+    losses = [max(q * (met - f), (q - 1) * (met - f)) for met in (up, down) for q, f in told.items()]
+    assert found["pinball"] == pytest.approx(sum(losses) / 14, rel=1e-12)
+    for level, low, high in ((95, 0.025, 0.975), (80, 0.1, 0.9), (50, 0.25, 0.75)):
+        assert found[f"coverage-{level}"] == sum(told[low] <= met <= told[high] for met in (up, down)) / 2
+
+
+def test_a_step_is_the_series_own_next_row_whatever_day_that_is(evenings, closes):
+    """Series that skip days: their second step is their second row, weeks later perhaps."""
+    skipped = (closes["unique_id"] < "S0008") & closes["ds"].isin(pd.to_datetime([DAYS[1], DAYS[3]]))
+    paused = (closes["unique_id"] == "S0010") & closes["ds"].between(DAYS[1], DAYS[5])
+    gapped = closes[~skipped & ~paused]
+    for day in DAYS[:8]:
+        evenings.run(day, gapped)
+    for number in range(1, 8):
+        expected = oracle.scores(
+            evenings.made(*DAYS[max(0, number - 7) : number]), gapped[gapped["ds"] <= DAYS[number]], DAYS[number - 1]
+        )
+        held(evenings.scores(DAYS[number]), expected)
+    met = evenings.scores(DAYS[4]).set_index(["as_of", "step"])["series"]
+    assert met[pd.Timestamp(DAYS[0]), 2] == 8  # those that skipped: two rows in four days
+    assert met[pd.Timestamp(DAYS[0]), 4] == 11  # all others but the one that paused
+    assert evenings.scores(DAYS[6]).set_index(["as_of", "step"])["series"][pd.Timestamp(DAYS[0]), 1] == 1
+
+
+def test_closes_readjusted_after_a_dividend_do_not_count_as_misses(evenings, closes):
+    evenings.run(DAYS[0], closes)
+    plainly = Evenings(evenings.folder / "plainly")
+    plainly.folder.mkdir()
+    plainly.run(DAYS[0], closes)
+    for day in DAYS[1:4]:
+        factor = 0.2 + closes["unique_id"].str[1:].astype(int) / 7
+        evenings.run(day, closes.assign(y=closes["y"] * factor))  # every close so far, as Yahoo does it
+        plainly.run(day, closes)
+        one, other = evenings.scores(day), plainly.scores(day)
+        first = one["as_of"] == DAYS[0]
+        for column in ("mae", "mae_naive", "pinball", "coverage-80"):
+            np.testing.assert_allclose(one.loc[first, column], other.loc[first, column], rtol=1e-9)
+
+
+def test_a_price_that_falls_by_its_dividend_alone_would_be_a_miss(evenings, closes):
+    """The control: without re-adjustment the same fall is an error."""
+    evenings.run(DAYS[0], closes)
+    evenings.run(DAYS[1], closes.assign(y=closes["y"].where(closes["ds"] < DAYS[1], closes["y"] * 0.5)))
+    assert evenings.scores(DAYS[1])["mae"].iloc[0] > 0.5
+
+
+def test_a_missed_evening_is_caught_up_by_the_next(evenings, closes):
+    for day in (*DAYS[:3], *DAYS[5:7]):
+        evenings.run(day, closes)
+    assert evenings.scored == [DAYS[1], DAYS[2], DAYS[5], DAYS[6]]
+    expected = oracle.scores(evenings.made(*DAYS[:3]), closes[closes["ds"] <= DAYS[5]], DAYS[2])
+    held(evenings.scores(DAYS[5]), expected)
+    assert set(evenings.scores(DAYS[5])["ds"]) == {pd.Timestamp(day) for day in DAYS[3:6]}
+    every = pd.concat([evenings.scores(day) for day in evenings.scored])
+    assert not every.duplicated(["as_of", "step"]).any()
+
+
+def test_a_rerun_of_the_same_evening_does_not_score_twice(evenings, closes):
+    for day in DAYS[:3]:
+        evenings.run(day, closes)
+    before = contents(evenings.folder / "out")
+    evenings.run(DAYS[2], closes)
+    corrected = closes.assign(y=closes["y"] * (1 + 1e-12))  # another run of the same evening
+    assert contents(evenings.folder / "out").keys() >= before.keys()
+    evenings.run(DAYS[2], corrected)
+    assert evenings.scored == DAYS[1:3]
+    assert len(evenings.scores(DAYS[2])) == 2
+    evenings.run(DAYS[3], closes)
+    assert evenings.scores(DAYS[3])["as_of"].tolist() == [pd.Timestamp(day) for day in DAYS[:3]]
+
+
+def test_of_two_runs_of_one_evening_the_one_finished_last_is_scored(evenings, closes):
+    first = evenings.run(DAYS[0], closes)
+    second = evenings.run(DAYS[0], closes.assign(y=closes["y"] * 2))
+    assert first.place.run != second.place.run
+    evenings.run(DAYS[1], closes)
+    assert evenings.scores(DAYS[1])["run"].tolist() == [second.place.run]
+
+
+def test_a_run_that_was_never_finished_is_not_scored(evenings, closes):
+    path = evenings.folder / "prices.parquet"
+    closes[closes["ds"] <= DAYS[0]].to_parquet(path, index=False)
+    forecast_all(plan.plan(asked(path, evenings.folder / "out", DAYS[0])).place)
+    evenings.run(DAYS[1], closes)
+    assert evenings.scored == []
+
+
+@pytest.mark.parametrize(("before", "after"), [(16, 100_000), (100_000, 16), (16, 32)])
+def test_runs_of_different_shards_are_scored_alike(evenings, closes, before, after):
+    more = pd.concat([closes, closes.assign(unique_id="T" + closes["unique_id"])])
+    evenings.run(DAYS[0], more, series_per_shard=before)
+    evenings.run(DAYS[1], more, series_per_shard=after)
+    counts = [evenings.runs[day].plan.shard_count for day in DAYS[:2]]
+    assert (before == after) == (counts[0] == counts[1])
+    expected = oracle.scores(evenings.made(DAYS[0]), more[more["ds"] <= DAYS[1]], DAYS[0])
+    held(evenings.scores(DAYS[1]), expected)
+    assert evenings.scores(DAYS[1])["series"].tolist() == [40]
+
+
+def test_a_run_sharded_by_another_hash_is_scored_whole(evenings, closes):
+    """As after an upgrade of DuckDB: an id may be in any shard of the earlier run."""
+    evenings.run(DAYS[0], closes)
+    folder = evenings.runs[DAYS[0]].folder
+    parts = sorted((folder / "forecasts").iterdir())
+    assert len(parts) > 1
+    for table_ in ("forecasts", "status"):  # turn the shards round, as another hash would
+        names = sorted(path.name for path in (folder / table_).iterdir())
+        held_ = [(folder / table_ / name).read_bytes() for name in names]
+        for name, content in zip(names, held_[1:] + held_[:1], strict=True):
+            (folder / table_ / name).write_bytes(content)
+    evenings.run(DAYS[1], closes)
+    assert evenings.scored == []  # of the shards that the hash names none holds these series …
+    told = json.loads((folder / "_SUCCESS.json").read_text())
+    (folder / "_SUCCESS.json").write_text(json.dumps(told | {"hash": "duckdb 0.0.1"}))
+    evenings.run(DAYS[1], closes.assign(y=closes["y"] * 2))
+    assert evenings.scores(DAYS[1])["series"].tolist() == [20]  # … and where it is another, all are looked into
+
+
+def test_another_model_s_run_is_scored_under_its_own_digest(evenings, closes, other_model):
+    batch_run.serve_model(other_model)
+    theirs = evenings.run(DAYS[0], closes)
+    batch_run.serve_model(MODELS)
+    ours = evenings.run(DAYS[1], closes)
+    evenings.run(DAYS[2], closes)
+    found = evenings.scores(DAYS[2]).set_index("as_of")
+    assert found.loc[DAYS[0], "model_digest"] == theirs.success.model_digest
+    assert found.loc[DAYS[0], "model_version"] == "other-1"
+    assert found.loc[DAYS[1], "model_digest"] == ours.success.model_digest
+    held(
+        evenings.scores(DAYS[2]),
+        oracle.scores(evenings.made(*DAYS[:2]), closes[closes["ds"] <= DAYS[2]], DAYS[1]),
+    )
+
+
+def test_a_series_that_is_no_longer_there_is_no_miss(evenings, closes):
+    evenings.run(DAYS[0], closes)
+    evenings.run(DAYS[1], closes[closes["unique_id"] > "S0004"])
+    assert evenings.scores(DAYS[1])["series"].tolist() == [15]
+
+
+def test_a_series_refused_today_is_scored_where_its_closes_are_known(evenings, closes):
+    evenings.run(DAYS[0], closes)
+    two = closes[~((closes["unique_id"] == "S0001") & (closes["ds"] < "2026-10-01"))]  # too short by now
+    bad = two.assign(y=two["y"].where((two["unique_id"] != "S0002") | (two["ds"] != DAYS[1]), 0.0))
+    evenings.run(DAYS[1], bad)
+    status = {name: status for name, (status, _) in evenings.runs[DAYS[1]].reasons.items()}
+    assert (status["S0001"], status["S0002"]) == ("too short", "bad price")
+    assert evenings.scores(DAYS[1])["series"].tolist() == [19]  # all but the one whose close is none
+
+
+@pytest.mark.parametrize("row", ["{day}x", "{day} 18:00:00"])
+def test_a_series_with_a_row_of_no_day_is_not_scored_by_the_wrong_row(evenings, closes, row):
+    """That row may be the very one which was to come: the next would be taken for it."""
+    evenings.run(DAYS[0], closes)
+    known = closes[closes["ds"] <= DAYS[2]].assign(ds=closes["ds"].dt.strftime("%Y-%m-%d"))
+    known.loc[(known["unique_id"] == "S0003") & (known["ds"] == DAYS[1]), "ds"] = row.format(day=DAYS[1])
+    known.to_csv(evenings.folder / "prices.csv", index=False)
+    ran = run(evenings.folder / "prices.csv", evenings.folder / "out", DAYS[2])
+    assert ran.reasons["S0003"][0] == "bad date"
+    assert evenings.scores(DAYS[2])["series"].tolist() == [19, 19]
+
+
+def test_a_series_with_two_closes_of_one_day_is_not_scored(evenings, closes):
+    evenings.run(DAYS[0], closes)
+    again = closes[(closes["unique_id"] == "S0003") & (closes["ds"] == DAYS[1])]
+    evenings.run(DAYS[1], pd.concat([closes, again.assign(y=again["y"] * 2)]))
+    assert evenings.scores(DAYS[1])["series"].tolist() == [19]
+    twice = Evenings(evenings.folder / "twice")
+    twice.folder.mkdir()
+    twice.run(DAYS[0], closes)
+    twice.run(DAYS[1], pd.concat([closes, again]))  # one close given twice is one
+    assert twice.scores(DAYS[1])["series"].tolist() == [20]
+
+
+def test_a_stale_series_forecast_from_an_old_close_is_scored_from_that_close(evenings, closes):
+    old = closes[~((closes["unique_id"] == "S0003") & closes["ds"].between("2026-10-28", DAYS[2]))]
+    for day in DAYS[:5]:
+        evenings.run(day, old)
+    for number in range(1, 5):
+        expected = oracle.scores(evenings.made(*DAYS[:number]), old[old["ds"] <= DAYS[number]], DAYS[number - 1])
+        held(evenings.scores(DAYS[number]), expected)
+    assert evenings.scores(DAYS[3]).set_index(["as_of", "step"])["series"][pd.Timestamp(DAYS[0]), 1] == 1
+
+
+def test_a_forecast_from_a_close_older_than_this_run_would_take_is_scored(evenings):
+    long = table(20, 150, DAYS[-1])
+    old = long[~((long["unique_id"] == "S0003") & long["ds"].between("2026-09-01", DAYS[0]))]
+    assert evenings.run(DAYS[0], old, stale_after=100).reasons["S0003"] == ("forecast", None)
+    evenings.run(DAYS[1], old, stale_after=0)
+    assert evenings.scores(DAYS[1])["series"].tolist() == [20]
+
+
+def test_scores_are_the_same_to_the_last_bit_however_the_rows_came(evenings):
+    many = table(200, 66, DAYS[5], seed=1)
+    seen = set()
+    for seed in range(3):
+        many.sample(frac=1, random_state=seed).to_parquet(evenings.folder / "prices.parquet", index=False)
+        out = evenings.folder / f"out{seed}"
+        for day in (DAYS[0], DAYS[5]):
+            run(evenings.folder / "prices.parquet", out, day, series_per_shard=100_000)
+        seen.add(pd.read_parquet(out / "scores" / f"{DAYS[5]}.parquet").drop(columns="run").to_csv())
+    assert len(seen) == 1
+
+
+def rows(days, step=1, **columns):
+    """Scores as a table, one a day, for `drift` and `read_scores`."""
+    count = len(days)
+    told = {
+        "series": 10, "mae": 0.01, "mae_naive": 0.01, "pinball": 0.003, "coverage-80": 0.8, "coverage-95": 0.95,
+    } | columns  # fmt: skip
+    made = {name: np.broadcast_to(np.asarray(value), (count,)).copy() for name, value in told.items()}
+    return {"ds": np.array(days, "datetime64[D]"), "step": np.full(count, step)} | made
+
+
+def test_drift_pools_by_the_number_of_forecasts():
+    told = {"series": [1, 3], "mae": [0.04, 0.02], "mae_naive": [0.02, 0.04], "pinball": [0.1, 0.2]}
+    found = scores.drift(rows(DAYS[:2], **told, **{"coverage-80": [1.0, 0.5]}))
+    assert (found.sessions, found.series) == (2, 4)
+    assert found.ratio_to_naive == pytest.approx((0.04 + 0.06) / (0.02 + 0.12))
+    assert found.pinball == pytest.approx((0.1 + 0.6) / 4)
+    assert found.coverage == pytest.approx({"80": (1 + 1.5) / 4, "95": 0.95})
+
+
+def test_drift_is_of_one_step_or_of_all():
+    both = {name: np.concatenate([rows(DAYS[:2], 1)[name], rows(DAYS[:2], 2, mae=0.03)[name]]) for name in rows(DAYS)}
+    assert scores.drift(both, 1).ratio_to_naive == pytest.approx(1)
+    assert scores.drift(both, 2).ratio_to_naive == pytest.approx(3)
+    assert scores.drift(both).ratio_to_naive == pytest.approx(2)
+    assert scores.drift(both).series == 40
+    assert scores.drift(both, 3) is None
+    assert scores.drift({}) is None
+
+
+def test_a_level_that_only_some_runs_have_is_pooled_over_those():
+    found = scores.drift(rows(DAYS[:2], **{"coverage-50": [np.nan, 0.4]}))
+    assert found.coverage["50"] == pytest.approx(0.4)
+
+
+def test_without_a_move_anywhere_the_ratio_is_no_number():
+    assert np.isnan(scores.drift(rows(DAYS[:2], mae_naive=0.0)).ratio_to_naive)
+
+
+def score(day, step=1, **more):
+    told = {
+        "as_of": day, "run": "r", "model_version": "v", "model_digest": "d", "step": step, "ds": day, "series": 10,
+        "absolute_error": 0.1, "naive_absolute_error": 0.1, "pinball": 0.03, "covered": {"80": 8},
+    } | more  # fmt: skip
+    return batch_run.Score(**told)
+
+
+def test_scores_are_read_over_the_last_sixty_sessions(tmp_path):
+    store = open_store(str(tmp_path))
+    many = [str(day.date()) for day in pd.bdate_range("2026-01-01", periods=70)]
+    for number, day in enumerate(many):
+        scores.write_scores(store, day, [score(day, series=number + 1)])
+    found = scores.read_scores(store)
+    assert found["ds"].astype("datetime64[D]").astype(str).tolist() == many[-60:]
+    assert scores.drift(found).sessions == 60
+    assert scores.drift(found).series == sum(range(11, 71))
+    early = scores.read_scores(store, many[20])
+    assert early["ds"].astype("datetime64[D]").astype(str).tolist() == many[:21]
+
+
+def test_an_evening_that_caught_up_counts_for_each_session_it_scored(tmp_path):
+    store = open_store(str(tmp_path))
+    many = [str(day.date()) for day in pd.bdate_range("2026-01-01", periods=64)]
+    scores.write_scores(store, many[-1], [score(day) for day in many])
+    assert scores.drift(scores.read_scores(store)).sessions == 60
+
+
+def test_scores_of_different_levels_are_read_together(tmp_path):
+    store = open_store(str(tmp_path))
+    scores.write_scores(store, DAYS[0], [score(DAYS[0])])
+    scores.write_scores(store, DAYS[1], [score(DAYS[1], covered={"50": 5, "80": 9}), score(DAYS[1], step=2)])
+    found = scores.read_scores(store)
+    assert scores.drift(found).coverage == pytest.approx({"50": 0.5, "80": 25 / 30})
+
+
+def test_what_two_evenings_scored_counts_once(tmp_path):
+    store = open_store(str(tmp_path))
+    scores.write_scores(store, DAYS[1], [score(DAYS[1])])
+    scores.write_scores(store, DAYS[2], [score(DAYS[1]), score(DAYS[2])])
+    assert scores.drift(scores.read_scores(store)).series == 20
+
+
+def test_without_scores_there_are_none(tmp_path):
+    assert scores.read_scores(open_store(str(tmp_path))) == {}
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores" / "notes.txt").write_text("x")
+    assert scores.read_scores(open_store(str(tmp_path))) == {}
