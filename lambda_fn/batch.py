@@ -23,6 +23,7 @@ from lambda_fn.batch_run import (
     Place,
     Plan,
     ShardDamaged,
+    decode,
     forecaster,
     one_thread,
     read_plan,
@@ -55,7 +56,7 @@ def forecast_shard(place: Place, number: int) -> Done:
     """
     store = place.out_store()
     if (content := store.read(place.done(number))) is not None:
-        return msgspec.json.decode(content, type=Done)
+        return decode(content, Done, f"{place.out}/{place.done(number)}")
     plan, model = read_plan(place, store), forecaster()
     if model.model_digest != plan.model_digest:
         raise ModelReplaced(

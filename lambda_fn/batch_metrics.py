@@ -6,6 +6,7 @@ on they are published as `…Of60` too, which the alarms watch: over fewer, chan
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -50,7 +51,8 @@ def write(success: Success, scores: Rows) -> None:
 
 def _figures(found: Drift) -> dict[str, float]:
     coverage = {f"Coverage{level}": share for level, share in found.coverage.items()}
-    return {"ErrorToNaive": found.ratio_to_naive, "Pinball": found.pinball, **coverage}
+    figures = {"ErrorToNaive": found.ratio_to_naive, "Pinball": found.pinball, **coverage}
+    return {name: value for name, value in figures.items() if math.isfinite(value)}  # no close may have moved
 
 
 def _line(metrics: dict[str, float], dimensions: dict[str, str], told: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import duckdb
 import msgspec
@@ -28,6 +28,8 @@ import msgspec
 from lambda_fn.forecaster import Forecaster, Manifest, read_manifest
 from lambda_fn.sessions import Sessions
 from lambda_fn.store import Store, open_store
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 FOLDER = Path(__file__).parent.parent / "models"
 SCHEMA_VERSION = 1
@@ -54,6 +56,10 @@ class ModelReplaced(BatchRefused):
 
 class ShardDamaged(BatchRefused):
     """A shard's closes can't be read."""
+
+
+class FileDamaged(BatchRefused):
+    """A file of a run is not what it should be, as after a disk fault; the message names it."""
 
 
 class Incomplete(BatchRefused):
@@ -260,12 +266,20 @@ def one_thread() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+def decode(content: bytes, kind: type[Kind], name: str) -> Kind:
+    """A JSON file of a run as its struct; raises `FileDamaged` naming it."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise FileDamaged(f"{name}: damaged; delete it and start the run again") from None
+
+
 def read_plan(place: Place, store: Store) -> Plan:
     """The plan of a run; raises `BatchRefused` when it is missing or of another version."""
     content = store.read(f"{place.folder}plan.json")
     if content is None:
         raise BatchRefused(f"{place.out}/{place.folder}plan.json: there is no such run")
-    plan = msgspec.json.decode(content, type=Plan)
+    plan = decode(content, Plan, f"{place.out}/{place.folder}plan.json")
     if plan.schema_version != SCHEMA_VERSION:
         raise BatchRefused(f"{place.out}/{place.folder}plan.json: schema version {plan.schema_version}")
     return plan

@@ -25,6 +25,7 @@ from lambda_fn.batch_run import (
     Score,
     Shard,
     Success,
+    decode,
     forecaster,
     one_thread,
     read_plan,
@@ -67,7 +68,7 @@ def finish(place: Place) -> Success:
     store = place.out_store()
     signed = f"{place.folder}_SUCCESS.json"
     if (content := store.read(signed)) is not None:
-        return msgspec.json.decode(content, type=Success)
+        return decode(content, Success, f"{place.out}/{signed}")
     plan = read_plan(place, store)
     if forecaster().model_digest != plan.model_digest:
         raise BatchRefused(f"run {place.as_of}/{place.run} was planned for model {plan.model_digest}")
@@ -91,8 +92,11 @@ def _marks(place: Place, plan: Plan, store: Store) -> dict[int, Done]:
     if missing:
         first = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         raise Incomplete(f"{len(missing)} of {len(plan.shards)} shards are not done: {first}; start the run again")
-    marks = [msgspec.json.decode(content, type=Done) for content in found if content is not None]
-    return {mark.number: mark for mark in marks}
+    return {
+        shard.number: decode(content, Done, f"{place.out}/{place.done(shard.number)}")
+        for shard, content in zip(plan.shards, found, strict=True)
+        if content is not None
+    }
 
 
 def _fault(place: Place, plan: Plan, shard: Shard, mark: Done, store: Store) -> str:

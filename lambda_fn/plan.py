@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import math
@@ -20,6 +21,7 @@ from lambda_fn.batch_run import (
     SCHEMA_VERSION,
     BatchRefused,
     Earlier,
+    FileDamaged,
     Input,
     InputRefused,
     Place,
@@ -27,6 +29,7 @@ from lambda_fn.batch_run import (
     Settings,
     Shard,
     Success,
+    decode,
     manifest,
     model_digest,
     sessions,
@@ -285,8 +288,9 @@ def _earlier(store: Store, first: str, as_of: str) -> list[Earlier]:
         for run in store.children(f"runs/{day}/"):
             content = store.read(f"runs/{day}/{run}/_SUCCESS.json")
             if content is not None:
-                success = msgspec.json.decode(content, type=Success)
-                finished.append((success.finished_at, run, success))
+                with contextlib.suppress(FileDamaged):  # as good as not there; it is no fault of this run
+                    success = decode(content, Success, run)
+                    finished.append((success.finished_at, run, success))
         if finished:
             _, run, success = max(finished, key=lambda one: one[:2])
             found.append(

@@ -10,9 +10,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 
-from lambda_fn.batch_run import Score, one_thread
+from lambda_fn.batch_run import FileDamaged, Score, one_thread
 from lambda_fn.input_rows import path_literal, quote
 from lambda_fn.store import Store, scratch
 
@@ -87,7 +88,11 @@ def read_scores(store: Store, until: str = "9999-12-31") -> Rows:
                     [{lists}], union_by_name = true, hive_partitioning = false, filename = true)
                 QUALIFY row_number() OVER (PARTITION BY as_of, run, step, ds ORDER BY filename DESC) = 1
                 ORDER BY ds, as_of, run, step"""
-            found = database.execute(query).fetchnumpy()
+            try:
+                found = database.execute(query).fetchnumpy()
+            except duckdb.Error as error:
+                name = next((path.name for path in paths if str(path) in str(error)), "a file")
+                raise FileDamaged(f"{store.uri}/{FOLDER}{name}: damaged; delete it") from None
     rows = {
         name: np.ma.filled(values, np.nan) if values.dtype.kind == "f" else np.asarray(values)
         for name, values in found.items()

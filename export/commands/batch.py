@@ -106,12 +106,13 @@ def scores(
         raise InputError("--out is missing; see efemera batch scores --help")
     if plot is not None and plot.suffix.lower() != ".png":
         raise InputError(f"--plot {plot}: must end in .png")
+    from lambda_fn.batch_run import BatchRefused
     from lambda_fn.scores import drift, read_scores
     from lambda_fn.store import StoreRefused, StoreUnavailable, open_store
 
     try:
         rows = read_scores(open_store(out))
-    except (StoreRefused, StoreUnavailable) as refusal:
+    except (BatchRefused, StoreRefused, StoreUnavailable) as refusal:
         raise InputError(str(refusal)) from None
     if not rows:
         raise InputError(

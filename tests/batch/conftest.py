@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import boto3
 import numpy as np
 import onnx
 import pytest
@@ -84,6 +85,7 @@ def prices(closes, tmp_path_factory):
 def s3(bucket, monkeypatch):
     """The bucket 'market' in moto, and a client of the store's own that has met no other."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers credentials
     store.client.cache_clear()
     yield bucket
     store.client.cache_clear()

@@ -200,8 +200,6 @@ def test_a_run_that_is_not_whole_is_a_gate(efemera, market, tmp_path):
     assert not (folder / "_SUCCESS.json").exists()
 
 
-# A file of a run that is no JSON, as after a disk fault or an edit by hand, ends in a traceback. Not mended yet.
-@pytest.mark.xfail(strict=True)
 @pytest.mark.parametrize("name", ["plan.json", "done/00000.json", "_SUCCESS.json"])
 def test_a_damaged_file_of_a_run_is_named(efemera, market, tmp_path, name):
     command = ("-p", market, "-o", tmp_path / "out", "--as-of", DAY, *FAST)
@@ -215,8 +213,6 @@ def test_a_damaged_file_of_a_run_is_named(efemera, market, tmp_path, name):
     assert name in stderr
 
 
-# The run of another evening does not suffer either. Not mended yet.
-@pytest.mark.xfail(strict=True)
 def test_a_damaged_earlier_run_is_named_or_passed_over(efemera, market, tmp_path):
     efemera("batch", "-p", market, "-o", tmp_path / "out", "--as-of", EARLIER, *FAST)
     [folder] = (tmp_path / "out" / "runs" / EARLIER).iterdir()
@@ -290,8 +286,6 @@ def test_scores_of_a_place_without_any_are_refused(efemera, tmp_path):
     assert refused(efemera, "scores", "-o", tmp_path, "--plot", "scores.pdf") == "--plot scores.pdf: must end in .png"
 
 
-# A scores file that is no Parquet ends in a traceback. Not mended yet.
-@pytest.mark.xfail(strict=True)
 def test_a_damaged_scores_file_is_named(efemera, scored, tmp_path):
     shutil.copytree(scored, tmp_path / "out")
     (tmp_path / "out" / "scores" / f"{DAY}.parquet").write_bytes(b"PAR1 no more PAR1")

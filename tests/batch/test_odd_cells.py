@@ -135,8 +135,6 @@ def test_any_header_is_a_layout_or_a_refusal(folder, header):
 
 
 # A cell in quotes that holds the end of a line is two lines here: the second names another series, with a quote at its
-# end, and that one has a forecast. It should be a bad row, or the name that was meant. Not mended yet.
-@pytest.mark.xfail(strict=True)
 def test_an_id_of_two_lines_is_never_forecast_under_another_name(folder):
     found = ran(folder, written([("two\nlines", day, "7") for day in DATES]))
     assert {name for name, (status, _) in found.reasons.items() if status == "forecast"} <= {"two\nlines"}

@@ -5,6 +5,7 @@ import itertools
 import time
 import types
 
+import boto3
 import pytest
 from botocore import exceptions
 from botocore.awsrequest import AWSResponse
@@ -193,6 +194,7 @@ def test_no_credentials_are_refused_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     store.client.cache_clear()
     for call in EVERY:
         with pytest.raises(StoreRefused, match="Unable to locate credentials"):
