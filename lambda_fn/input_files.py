@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lambda_fn.batch_run import InputRefused
-from lambda_fn.store import Store, is_s3, open_store
+from lambda_fn.store import SCHEME, Store, is_s3, open_store
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 DOWNLOADS = 8  # at once; each is in parts of its own for a large object
@@ -66,6 +66,8 @@ def open_inputs(
 
 def _expand(place: str) -> list[tuple[Store, str, str]]:
     """Store, key and name of each file of a place."""
+    if is_s3(place) and "//" in place[len(SCHEME) :]:
+        raise InputRefused(f"{place}: a key with an empty part can't be read; copy the object to another key")
     is_file = _ending(place) and (is_s3(place) or not Path(place).is_dir())
     if is_file:
         folder, _, key = place.rpartition("/")

@@ -36,6 +36,8 @@ MACROS = r"""
             THEN list_transform(
                 regexp_extract_all(line || ',', '("(?:[^"]|"")*"|[^,]*),', 1), lambda field: unquoted(field))
             ELSE string_split(line, ',') END;
+    CREATE MACRO is_torn(line) AS -- a cell in quotes went on in another line
+        contains(line, '"') AND (len(line) - len(replace(line, '"', ''))) % 2 = 1;
     CREATE MACRO day_of_text(cell) AS
         CASE WHEN regexp_full_match(cell,
             '\d{4}-\d{2}-\d{2}([T ]00:00(:00(\.0+)?)? ?(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?')
@@ -48,8 +50,8 @@ MACROS = r"""
 # The CSV reader gives lines and SQL splits them: the reader's own split would take 32,50 for a price of 32 where a
 # decimal comma made one field two. The separator is one that no text holds.
 _LINES = r"""
-    SELECT {cells}, len(fields) AS width FROM (
-        SELECT {path}, fields_of(line) AS fields
+    SELECT {cells}, width FROM (
+        SELECT {path}, fields_of(line) AS fields, CASE WHEN is_torn(line) THEN 0 ELSE len(fields) END AS width
         FROM read_csv([{paths}], columns = {{'line': 'VARCHAR'}}, delim = e'\x1c\x1d\x1e\x1f', quote = '', escape = '',
             header = false, skip = 1, auto_detect = false, strict_mode = false, compression = 'none',
             hive_partitioning = false, filename = '{path}')
