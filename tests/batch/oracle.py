@@ -48,18 +48,21 @@ def scores(made, closes, after):
     after the day `after`: the step-th row of a series after its cutoff, in returns since it.
     """
     closes = closes.assign(ds=pd.to_datetime(closes["ds"])).sort_values(["unique_id", "ds"])
-    rows = []
+    rows, series = [], {name: own.tail(30).reset_index(drop=True) for name, own in closes.groupby("unique_id")}
     for as_of, forecasts, status in made:
         last_prices = status.set_index("unique_id")["last_price"]
         for name, steps in forecasts.groupby("unique_id"):
-            known = closes[closes["unique_id"] == name].reset_index(drop=True)
-            at = known.index[known["ds"] == pd.Timestamp(steps["cutoff"].iloc[0])]
-            if not len(at):
+            if name not in series:
                 continue
-            base = known["y"][at[0]]
+            known = dict(zip(("ds", "y"), (series[name][column].tolist() for column in ("ds", "y")), strict=True))
+            cutoff = pd.Timestamp(steps["cutoff"].iloc[0])
+            if cutoff not in known["ds"]:
+                continue
+            at = known["ds"].index(cutoff)
+            base = known["y"][at]
             for step in steps.to_dict("records"):
-                later = at[0] + step["step"]
-                if later >= len(known) or known["ds"][later] <= pd.Timestamp(after):
+                later = at + step["step"]
+                if later >= len(known["ds"]) or known["ds"][later] <= pd.Timestamp(after):
                     continue
                 met = np.log(known["y"][later] / base)
                 told = {column: np.log(step[column] / last_prices[name]) for column in QUANTILES}

@@ -24,6 +24,12 @@ def closes():
 
 
 @pytest.fixture(scope="module")
+def many():
+    """Twenty-six series."""
+    return table(26, seed=3)
+
+
+@pytest.fixture(scope="module")
 def expected(closes):
     return oracle.forecasts(closes, DAY)
 
@@ -100,9 +106,20 @@ DAY_TYPES = {
 }
 
 
-@pytest.mark.parametrize("kind", DAY_TYPES)
-def test_days_in_parquet_may_be_of_any_type_that_holds_days(gives, closes, tmp_path, kind):
-    gives(parquet(tmp_path / "p.parquet", closes, ds=DAY_TYPES[kind]))
+def each_in_a_file(folder, closes, kinds, write):
+    """A file for each kind, with a series or several of its own; write(path, rows, kind) makes it."""
+    folder.mkdir()
+    shares = np.array_split(sorted(set(closes["unique_id"])), len(kinds))
+    for number, (kind, names) in enumerate(zip(kinds, shares, strict=True)):
+        write(folder / f"{number:02}.parquet", closes[closes["unique_id"].isin(names)], kind)
+    return folder
+
+
+def test_days_in_parquet_may_be_of_any_type_that_holds_days(gives, many, tmp_path):
+    def write(path, rows, kind):
+        parquet(path, rows, ds=DAY_TYPES[kind])
+
+    gives(each_in_a_file(tmp_path / "p", many, DAY_TYPES, write), expected=oracle.forecasts(many, DAY))
 
 
 ID_TYPES = {
@@ -115,17 +132,22 @@ ID_TYPES = {
 }
 
 
-@pytest.mark.parametrize("kind", ID_TYPES)
-def test_ids_in_parquet_may_be_any_text(gives, closes, tmp_path, kind):
-    gives(parquet(tmp_path / "p.parquet", closes, unique_id=ID_TYPES[kind]))
+def test_ids_in_parquet_may_be_any_text(gives, closes, expected, tmp_path):
+    def write(path, rows, kind):
+        parquet(path, rows, unique_id=ID_TYPES[kind])
+
+    gives(each_in_a_file(tmp_path / "p", closes, ID_TYPES, write), expected=expected)
 
 
-@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64"])
-def test_ids_in_parquet_may_be_whole_numbers(gives, closes, tmp_path, kind):
-    numbered = closes.assign(unique_id=closes["unique_id"].str[1:].astype(kind))
-    numbered.to_parquet(tmp_path / "p.parquet", index=False)
-    named = numbered.assign(unique_id=numbered["unique_id"].astype(str))
-    gives(tmp_path / "p.parquet", expected=oracle.forecasts(named, DAY))
+def test_ids_in_parquet_may_be_whole_numbers(gives, closes, tmp_path):
+    kinds = ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64"]
+    numbers = closes["unique_id"].str[1:].astype(int)
+
+    def write(path, rows, kind):
+        rows.assign(unique_id=numbers.astype(kind)).to_parquet(path, index=False)
+
+    folder = each_in_a_file(tmp_path / "p", closes, kinds, write)
+    gives(folder, expected=oracle.forecasts(closes.assign(unique_id=numbers.astype(str)), DAY))
 
 
 PRICE_TYPES = {
@@ -138,12 +160,16 @@ PRICE_TYPES = {
 }
 
 
-@pytest.mark.parametrize("kind", PRICE_TYPES)
-def test_prices_in_parquet_may_be_of_any_type_of_number(gives, closes, tmp_path, kind):
-    whole = closes.assign(y=closes["y"].round()) if "int" in kind else closes
-    path = parquet(tmp_path / "p.parquet", whole, y=lambda column: as_number(column, PRICE_TYPES[kind]))
-    as_read = pq.read_table(path)["y"].to_pylist()
-    gives(path, expected=oracle.forecasts(closes.assign(y=[float(price) for price in as_read]), DAY))
+def test_prices_in_parquet_may_be_of_any_type_of_number(gives, closes, tmp_path):
+    read = []
+
+    def write(path, rows, kind):
+        whole = rows.assign(y=rows["y"].round()) if "int" in kind else rows
+        parquet(path, whole, y=lambda column: as_number(column, PRICE_TYPES[kind]))
+        read.append(rows.assign(y=[float(price) for price in pq.read_table(path)["y"].to_pylist()]))
+
+    folder = each_in_a_file(tmp_path / "p", closes, PRICE_TYPES, write)
+    gives(folder, expected=oracle.forecasts(pd.concat(read), DAY))
 
 
 def as_number(column, kind):
@@ -152,10 +178,12 @@ def as_number(column, kind):
     return column.cast(kind)
 
 
-@pytest.mark.parametrize("compression", ["none", "gzip", "zstd", "brotli", "lz4"])
-def test_parquet_may_be_compressed_in_any_way(gives, closes, tmp_path, compression):
-    closes.to_parquet(tmp_path / "p.parquet", index=False, compression=compression)
-    gives(tmp_path / "p.parquet")
+def test_parquet_may_be_compressed_in_any_way(gives, closes, expected, tmp_path):
+    def write(path, rows, kind):
+        rows.to_parquet(path, index=False, compression=kind)
+
+    kinds = ["none", "snappy", "gzip", "zstd", "brotli", "lz4"]
+    gives(each_in_a_file(tmp_path / "p", closes, kinds, write), expected=expected)
 
 
 def test_parquet_of_many_row_groups_and_in_any_order(gives, closes, tmp_path):

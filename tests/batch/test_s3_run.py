@@ -8,7 +8,7 @@ import pytest
 
 from lambda_fn import batch, batch_run, finish, plan
 from lambda_fn.batch_run import InputRefused
-from lambda_fn.scores import read_scores
+from lambda_fn.scores import read_scores, write_scores
 from lambda_fn.store import StoreRefused, client, open_store
 from tests.batch.market import DAY, days
 from tests.batch.runs import asked, contents, forecast_all, told
@@ -21,7 +21,7 @@ def put(bucket, key, content):
 
 
 def finished(prices, out, as_of=DAY, **more):
-    place = plan.plan(asked(prices, out, as_of, **more)).place
+    place = plan.plan(asked(prices, out, as_of, **{"series_per_shard": 32} | more)).place
     forecast_all(place)
     return place, finish.finish(place)
 
@@ -59,10 +59,10 @@ def test_the_objects_are_the_files_of_the_local_run(s3, prices, local, out):
 
 def test_prices_from_s3_to_a_folder_and_from_a_folder_to_s3(s3, prices, local, tmp_path):
     put(s3, "prices.parquet", prices)
-    for day in (EARLIER, DAY):
-        finished("s3://market/prices.parquet", tmp_path / "out", day)
-        finished(prices, "s3://market/out", day)
-    assert contents(tmp_path / "out") == objects(s3, "out/") == local
+    finished("s3://market/prices.parquet", tmp_path / "out", EARLIER)
+    finished(prices, "s3://market/out", EARLIER)
+    of_the_first = {key: value for key, value in local.items() if f"/{EARLIER}/" in key}
+    assert contents(tmp_path / "out") == objects(s3, "out/") == of_the_first
 
 
 def test_a_prefix_stands_for_every_price_object_directly_in_it(s3, closes, tmp_path):
@@ -156,7 +156,7 @@ def test_the_handlers_hand_each_other_all_they_need(s3, prices, local, capsys):
         "prices": "s3://market/prices/",
         "out": "s3://market/forecasts",
         "work": "s3://market/work/of/batch/",
-        "series_per_shard": 16,
+        "series_per_shard": 32,
     }
     for day in (EARLIER, DAY):
         answer = plan.handler({"settings": settings, "input": {"as_of": day}, "waited": 0}, None)
@@ -166,7 +166,7 @@ def test_the_handlers_hand_each_other_all_they_need(s3, prices, local, capsys):
         }
         body = s3.get_object(Bucket="market", Key=answer["items"]["key"])["Body"].read()
         items = batch_run.msgspec.json.decode(body)
-        assert items == [{"shard": number} for number in range(4)]
+        assert items == [{"shard": 0}, {"shard": 1}]
         for item in items:
             counted = batch.handler({"place": answer["place"], "shard": item["shard"]}, None)
             assert counted["shard"] == item["shard"]
@@ -179,7 +179,7 @@ def test_the_handlers_hand_each_other_all_they_need(s3, prices, local, capsys):
 def test_a_rerun_on_s3_writes_nothing(s3, prices):
     finished(prices, "s3://market/out")
     before = s3.list_objects_v2(Bucket="market")["Contents"]
-    answer = plan.plan(asked(prices, "s3://market/out"))
+    answer = plan.plan(asked(prices, "s3://market/out", series_per_shard=32))
     assert answer.state == "done"
     batch.forecast_shard(answer.place, 0)
     finish.finish(answer.place)
@@ -187,10 +187,12 @@ def test_a_rerun_on_s3_writes_nothing(s3, prices):
     assert [(one["Key"], one["LastModified"]) for one in after] == [(one["Key"], one["LastModified"]) for one in before]
 
 
-def test_scores_are_read_from_s3_as_from_a_folder(s3, prices, tmp_path):  # noqa: ARG001 - the bucket is there
-    for out in ("s3://market/out", str(tmp_path / "out")):
-        for day in (EARLIER, DAY):
-            finished(prices, out, day)
-    of_s3, of_folder = read_scores(open_store("s3://market/out")), read_scores(open_store(str(tmp_path / "out")))
+def test_scores_are_read_from_s3_as_from_a_folder(s3, tmp_path):
+    for day in (EARLIER, DAY):
+        score = batch_run.Score(EARLIER, "r", "v", "d", 1, day, 3, 0.1, 0.2, 0.3, {"80": 2})
+        write_scores(open_store(str(tmp_path)), day, [score])
+        put(s3, f"out/scores/{day}.parquet", tmp_path / "scores" / f"{day}.parquet")
+    of_s3, of_folder = read_scores(open_store("s3://market/out")), read_scores(open_store(str(tmp_path)))
     assert of_s3.keys() == of_folder.keys()
     assert all((of_s3[name] == of_folder[name]).all() for name in of_s3)
+    assert len(of_s3["ds"]) == 2

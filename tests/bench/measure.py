@@ -55,7 +55,7 @@ def readable(seconds: float) -> str:
     return f"{seconds:.2f} s"
 
 
-def settle(longest: float = 20) -> None:
+def settle(longest: float = 5) -> None:
     """Wait until other processes leave the processors alone, for so many seconds at most. Linux only."""
     deadline = time.monotonic() + longest
     while time.monotonic() < deadline:

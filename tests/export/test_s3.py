@@ -1,5 +1,6 @@
 """S3 at the border: objects come as copies, tables go whole, and AWS's refusals are one line."""
 
+import boto3
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -124,6 +125,7 @@ def test_a_refusal_of_aws_is_one_line(prices, monkeypatch, error, reason):
 
 
 def test_no_credentials_are_said(monkeypatch):
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers credentials
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
