@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import boto3
 import numpy as np
 import onnx
 import pytest
+from moto import mock_aws
 
 from lambda_fn import batch_run, store
 from lambda_fn.forecaster import SERVED, open_session
 from tests.batch.market import table
-from tests.export.conftest import bucket as bucket
 from tests.export.conftest import efemera as efemera
 
 MODELS = Path(__file__).parent.parent.parent / "models"
@@ -81,11 +82,19 @@ def prices(closes, tmp_path_factory):
     return path
 
 
+@cache
+def session():
+    """One session of boto3 for all tests: each new one reads its models of S3 anew, a tenth of a second."""
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+
+
 @pytest.fixture
-def s3(bucket, monkeypatch):
-    """The bucket 'market' in moto, and a client of the store's own that has met no other."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers credentials
-    store.client.cache_clear()
-    yield bucket
+def s3(monkeypatch):
+    """A client of moto, with an empty bucket named 'market'; the client of the store is a new one too."""
+    with mock_aws():
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session())
+        client = session().client("s3")
+        client.create_bucket(Bucket="market")
+        store.client.cache_clear()
+        yield client
     store.client.cache_clear()
