@@ -13,6 +13,7 @@ import duckdb
 from lambda_fn.batch_run import Earlier, Place, Plan, Score
 from lambda_fn.input_rows import path_literal
 from lambda_fn.store import Store
+from lambda_fn.telemetry import logger
 
 # pinball(q) = max(q (r - f), (q - 1) (r - f)): Koenker and Bassett, Regression Quantiles, Econometrica 46 (1978)
 _PINBALL = "greatest({q} * (r - {f}), ({q} - 1) * (r - {f}))"
@@ -40,7 +41,14 @@ def score(database: duckdb.DuckDBPyConnection, plan: Plan, place: Place, number:
         tables = {name: _parts(store, earlier, name, _overlapping(plan, number, run), folder) for name in _TABLES}
         if not all(tables.values()):
             continue
-        rows = database.execute(_query(run, tables, plan.scored_until)).fetchall()
+        try:
+            rows = database.execute(_query(run, tables, plan.scored_until)).fetchall()
+        except duckdb.Error as damage:  # of a part; tonight's forecasts are none the worse for it
+            reason = str(damage).splitlines()[0]
+            logger.warning(
+                "an earlier run can't be scored", scored=f"{run.as_of}/{run.run}", shard=number, reason=reason
+            )
+            continue
         for step, ds, series, error, naive, pinball, *covered in rows:
             levels = {f"{level:g}": count for level, count in zip(run.levels, covered, strict=True)}
             found.append(

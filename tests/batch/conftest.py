@@ -11,12 +11,15 @@ from pathlib import Path
 import boto3
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from moto import mock_aws
 
 from lambda_fn import batch_run, store
 from lambda_fn.forecaster import SERVED, open_session
-from tests.batch.market import table
+from tests.batch import oracle
+from tests.batch.market import DAY, table
+from tests.batch.runs import run
 from tests.export.conftest import efemera as efemera
 
 MODELS = Path(__file__).parent.parent.parent / "models"
@@ -80,6 +83,32 @@ def prices(closes, tmp_path_factory):
     path = tmp_path_factory.mktemp("prices") / "prices.parquet"
     closes.to_parquet(path, index=False)
     return path
+
+
+@pytest.fixture(scope="session")
+def cents():
+    """Twelve series of closes to the cent, which any layout can hold."""
+    found = table(12, seed=2)
+    return found.assign(y=found["y"].clip(lower=1).round(2))
+
+
+@pytest.fixture(scope="session")
+def expected(cents):
+    """Their forecasts."""
+    return oracle.forecasts(cents, DAY)
+
+
+@pytest.fixture
+def gives(tmp_path, expected):
+    """Hold the forecasts of some places against those expected."""
+
+    def check(*places, expected=expected):
+        ran = run(list(places), tmp_path / "out")
+        assert set(ran.status["status"]) == {"forecast"}, ran.reasons
+        pd.testing.assert_frame_equal(ran.forecasts[expected.columns], expected, check_exact=True)
+        return ran
+
+    return check
 
 
 @cache

@@ -24,7 +24,7 @@ class Ran(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        return Path(self.place.out) / self.place.folder
+        return path_of(self.place)
 
     @property
     def forecasts(self):
@@ -54,8 +54,17 @@ def asked(prices, out, as_of=DAY, **more):
 
 def forecast_all(place):
     """The second step, shard after shard; its marks."""
-    shards = batch_run.read_plan(place, place.out_store()).shards
-    return [batch.forecast_shard(place, shard.number) for shard in shards]
+    return [batch.forecast_shard(place, number) for number in shards_of(place)]
+
+
+def shards_of(place):
+    """The numbers of a planned run's shards."""
+    return [shard.number for shard in batch_run.read_plan(place, place.out_store()).shards]
+
+
+def path_of(place):
+    """The folder of a run."""
+    return Path(place.out) / place.folder
 
 
 def run(prices, out, as_of=DAY, **more):

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -180,7 +181,7 @@ def test_the_damaged_one_of_many_files_is_named(refusal, small, parquet, tmp_pat
     assert refusal(tmp_path) == f"{tmp_path}/c.parquet: the Parquet data is damaged"
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_parquet_file_with_any_bytes_changed_is_read_or_refused_and_never_crashes(tmp_path_factory, small, data):
     folder = tmp_path_factory.mktemp("damaged")
@@ -235,6 +236,34 @@ def test_a_folder_without_a_price_file(refusal, tmp_path):
     (folder / "deeper" / "p.csv").write_bytes(HEADER)
     (folder / "notes.txt").write_bytes(HEADER)
     assert refusal(folder) == f"{folder}: no file in this folder ends in .csv, .csv.gz or .parquet"
+
+
+# DuckDB can't be handed such a path, and says `std::bad_cast`. Not mended yet.
+@pytest.mark.xfail(strict=True, raises=RuntimeError)
+@pytest.mark.parametrize("ending", [b".csv", b".parquet"])
+def test_a_file_whose_name_is_not_utf_8(refusal, small, tmp_path, ending):
+    (tmp_path / "prices").mkdir()
+    (tmp_path / "p.csv").write_text(small.to_csv(index=False))
+    small.to_parquet(tmp_path / "p.parquet", index=False)
+    content = (tmp_path / f"p{ending.decode()}").read_bytes()
+    with open(os.fsencode(tmp_path / "prices") + b"/a\xff" + ending, "wb") as file:
+        file.write(content)
+    refusal(tmp_path / "prices")
+
+
+# The run would stand under the digest of what was there before. Not mended yet.
+@pytest.mark.xfail(strict=True)
+def test_a_file_that_changes_while_it_is_read(refusal, small, tmp_path, monkeypatch):
+    path, read = tmp_path / "p.csv", plan._read
+    path.write_text(small.to_csv(index=False))
+
+    def meanwhile(*arguments):
+        with path.open("a") as file:
+            file.write("late,2026-11-19,1\n")
+        return read(*arguments)
+
+    monkeypatch.setattr(plan, "_read", meanwhile)
+    assert "p.csv" in refusal(path)
 
 
 def test_a_calendar_that_is_not_known(refusal, prices):

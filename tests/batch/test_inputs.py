@@ -1,50 +1,22 @@
 """Every way that prices may be laid out: the forecasts are those of an independent reading of the same closes."""
 
-import codecs
-import csv
 import gzip
 import hashlib
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.batch import oracle
-from tests.batch.market import DAY, one, table
+from tests.batch.market import DAY
 from tests.batch.runs import run
+from tests.batch.test_parquet_types import as_text, parquet
 
 
 @pytest.fixture(scope="module")
-def closes():
-    """Twelve series of closes to the cent, which any layout can hold."""
-    found = table(12, seed=2)
-    return found.assign(y=found["y"].clip(lower=1).round(2))
-
-
-@pytest.fixture(scope="module")
-def many():
-    """Twenty-six series."""
-    return table(26, seed=3)
-
-
-@pytest.fixture(scope="module")
-def expected(closes):
-    return oracle.forecasts(closes, DAY)
-
-
-@pytest.fixture
-def gives(tmp_path, expected):
-    """Hold the forecasts of some places against those expected."""
-
-    def check(*places, expected=expected):
-        ran = run(list(places), tmp_path / "out")
-        assert set(ran.status["status"]) == {"forecast"}, ran.reasons
-        pd.testing.assert_frame_equal(ran.forecasts[expected.columns], expected, check_exact=True)
-        return ran
-
-    return check
+def closes(cents):
+    return cents
 
 
 def to_csv(closes, **more):
@@ -72,136 +44,11 @@ def test_an_ending_in_capitals(gives, closes, tmp_path):
     gives(tmp_path / "P.CSV")
 
 
-def parquet(path, closes, **columns):
-    """The closes as Parquet, with some columns of another type."""
-    made = pa.Table.from_pandas(closes, preserve_index=False)
-    for name, kind in columns.items():
-        made = made.set_column(made.column_names.index(name), name, kind(made[name]))
-    pq.write_table(made, path)
-    return path
-
-
-def moments(unit, zone=None):
-    return lambda column: column.cast(pa.timestamp("us")).cast(pa.timestamp(unit)).cast(pa.timestamp(unit, zone))
-
-
-def as_text(column):
-    return pa.array([str(day)[:10] for day in column.to_pylist()])
-
-
-DAY_TYPES = {
-    "date32": lambda column: column.cast(pa.date32()),
-    "date64": lambda column: column.cast(pa.date64()),
-    "timestamp[s]": moments("s"),
-    "timestamp[ms]": moments("ms"),
-    "timestamp[us]": moments("us"),
-    "timestamp[ns]": moments("ns"),
-    "timestamp[ms, UTC]": moments("ms", "UTC"),
-    "timestamp[us, UTC]": moments("us", "UTC"),
-    "timestamp[ns, UTC]": moments("ns", "UTC"),
-    "text": as_text,
-    "text with midnight": lambda column: pa.array([f"{day} 00:00:00" for day in as_text(column).to_pylist()]),
-    "text with a zone": lambda column: pa.array([f"{day}T00:00:00-03:00" for day in as_text(column).to_pylist()]),
-    "dictionary of text": lambda column: as_text(column).dictionary_encode(),
-}
-
-
-def each_in_a_file(folder, closes, kinds, write):
-    """A file for each kind, with a series or several of its own; write(path, rows, kind) makes it."""
-    folder.mkdir()
-    shares = np.array_split(sorted(set(closes["unique_id"])), len(kinds))
-    for number, (kind, names) in enumerate(zip(kinds, shares, strict=True)):
-        write(folder / f"{number:02}.parquet", closes[closes["unique_id"].isin(names)], kind)
-    return folder
-
-
-def test_days_in_parquet_may_be_of_any_type_that_holds_days(gives, many, tmp_path):
-    def write(path, rows, kind):
-        parquet(path, rows, ds=DAY_TYPES[kind])
-
-    gives(each_in_a_file(tmp_path / "p", many, DAY_TYPES, write), expected=oracle.forecasts(many, DAY))
-
-
-ID_TYPES = {
-    "string": lambda column: column,
-    "large string": lambda column: column.cast(pa.large_string()),
-    "dictionary": lambda column: column.dictionary_encode(),
-    "dictionary of int8": lambda column: pa.DictionaryArray.from_arrays(
-        pa.array(pd.factorize(column.to_pandas())[0], pa.int8()), pa.array(sorted(set(column.to_pylist())))
-    ),
-}
-
-
-def test_ids_in_parquet_may_be_any_text(gives, closes, expected, tmp_path):
-    def write(path, rows, kind):
-        parquet(path, rows, unique_id=ID_TYPES[kind])
-
-    gives(each_in_a_file(tmp_path / "p", closes, ID_TYPES, write), expected=expected)
-
-
-def test_ids_in_parquet_may_be_whole_numbers(gives, closes, tmp_path):
-    kinds = ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64"]
-    numbers = closes["unique_id"].str[1:].astype(int)
-
-    def write(path, rows, kind):
-        rows.assign(unique_id=numbers.astype(kind)).to_parquet(path, index=False)
-
-    folder = each_in_a_file(tmp_path / "p", closes, kinds, write)
-    gives(folder, expected=oracle.forecasts(closes.assign(unique_id=numbers.astype(str)), DAY))
-
-
-PRICE_TYPES = {
-    "float32": pa.float32(),
-    "int32": pa.int32(),
-    "int64": pa.int64(),
-    "uint16": pa.uint16(),
-    "decimal(18, 2)": pa.decimal128(18, 2),
-    "decimal(50, 4)": pa.decimal256(50, 4),
-}
-
-
-def test_prices_in_parquet_may_be_of_any_type_of_number(gives, closes, tmp_path):
-    read = []
-
-    def write(path, rows, kind):
-        whole = rows.assign(y=rows["y"].round()) if "int" in kind else rows
-        parquet(path, whole, y=lambda column: as_number(column, PRICE_TYPES[kind]))
-        read.append(rows.assign(y=[float(price) for price in pq.read_table(path)["y"].to_pylist()]))
-
-    folder = each_in_a_file(tmp_path / "p", closes, PRICE_TYPES, write)
-    gives(folder, expected=oracle.forecasts(pd.concat(read), DAY))
-
-
-def as_number(column, kind):
-    if pa.types.is_decimal(kind):
-        return pa.array([f"{price:.2f}" for price in column.to_pylist()]).cast(kind)
-    return column.cast(kind)
-
-
-def test_parquet_may_be_compressed_in_any_way(gives, closes, expected, tmp_path):
-    def write(path, rows, kind):
-        rows.to_parquet(path, index=False, compression=kind)
-
-    kinds = ["none", "snappy", "gzip", "zstd", "brotli", "lz4"]
-    gives(each_in_a_file(tmp_path / "p", closes, kinds, write), expected=expected)
-
-
-def test_parquet_of_many_row_groups_and_in_any_order(gives, closes, tmp_path):
-    closes.sample(frac=1, random_state=1).to_parquet(tmp_path / "p.parquet", index=False, row_group_size=50)
-    gives(tmp_path / "p.parquet")
-
-
 def test_other_columns_are_left_alone_whatever_they_are_called(gives, closes, tmp_path):
     names = ("filename", "file", "width", "raw_id", "raw_ds", "raw_y", "holiday", "fault", "hash", "line", "volume")
     closes.assign(**dict.fromkeys(names, "x"), nested=[{"y": [1]}] * len(closes)).to_parquet(tmp_path / "p.parquet")
     closes.assign(**dict.fromkeys(names, "x")).to_csv(tmp_path / "p.csv", index=False)
     gives(tmp_path / "p.parquet")
-    gives(tmp_path / "p.csv")
-
-
-@pytest.mark.parametrize("header", ["unique_id,ds,y", "UNIQUE_ID,Ds,Y", " unique_id , ds,y ", '"unique_id","ds","y"'])
-def test_a_header_may_be_in_capitals_spaced_or_quoted(gives, closes, tmp_path, header):
-    (tmp_path / "p.csv").write_text(f"{header}\n{to_csv(closes, header=False)}")
     gives(tmp_path / "p.csv")
 
 
@@ -308,74 +155,6 @@ def test_a_number_as_an_id_is_the_same_series_in_csv_and_parquet(gives, closes, 
     gives(tmp_path, expected=oracle.forecasts(numbered.assign(unique_id=numbered["unique_id"].astype(str)), DAY))
 
 
-def test_every_cell_quoted(gives, closes, tmp_path):
-    (tmp_path / "p.csv").write_text(to_csv(closes, quoting=csv.QUOTE_ALL))
-    gives(tmp_path / "p.csv")
-
-
-NAMES = [
-    "A, Inc.", 'The "A"', '"', '""', ",", "a b", "naïve", "𝔸", "日本", "🙂", "e\u0301", "\u00e9", "'", "\\", "null",
-    "NaN", "007", "7", "1e5", "-1", "a", "A", "../..", "/etc/passwd", "s3://a/b", "{}", "$x", "?", "*", "%41", "\u00a0",
-    "\u200b", "\u2028", "\ufeffA", "x" * 10_000,
-]  # fmt: skip
-
-
-def test_a_name_comes_out_as_it_went_in(gives, tmp_path):
-    every = pd.concat([one(name, np.linspace(2, 3 + number, 60)) for number, name in enumerate(NAMES)])
-    expected = oracle.forecasts(every, DAY)
-    assert expected["unique_id"].nunique() == len(NAMES)
-    every.to_csv(tmp_path / "p.csv", index=False)
-    every.to_parquet(tmp_path / "p.parquet", index=False)
-    gives(tmp_path / "p.csv", expected=expected)
-    gives(tmp_path / "p.parquet", expected=expected)
-
-
-def test_a_byte_order_mark(gives, closes, tmp_path):
-    (tmp_path / "p.csv").write_bytes(codecs.BOM_UTF8 + to_csv(closes).encode())
-    gives(tmp_path / "p.csv")
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_lines_may_end_as_on_any_system(gives, closes, tmp_path, end):
-    (tmp_path / "p.csv").write_bytes(to_csv(closes).replace("\n", end).encode())
-    gives(tmp_path / "p.csv")
-
-
-def test_the_last_line_needs_no_end(gives, closes, tmp_path):
-    (tmp_path / "p.csv").write_text(to_csv(closes).rstrip("\n"))
-    gives(tmp_path / "p.csv")
-
-
-@pytest.mark.parametrize("blank", ["", "   ", "\t"])
-def test_blank_lines_are_no_rows(gives, closes, tmp_path, blank):
-    header, *lines = to_csv(closes).splitlines()
-    lines = [line for row in lines for line in (row, blank)]
-    (tmp_path / "p.csv").write_text("\n".join([header, blank, *lines, blank, ""]))
-    gives(tmp_path / "p.csv")
-
-
-def test_spaces_around_cells_are_no_part_of_them(gives, closes, tmp_path):
-    (tmp_path / "p.csv").write_text(to_csv(closes).replace(",", " ,\t"))
-    gives(tmp_path / "p.csv")
-    spaced = closes.assign(unique_id=" " + closes["unique_id"] + "\t")
-    spaced.to_parquet(tmp_path / "p.parquet", index=False)
-    gives(tmp_path / "p.parquet")
-
-
-@pytest.mark.parametrize("written", ["{:e}", "{:+.2f}", "{:.10f}", "{:E}", "0{:.2f}"])
-def test_prices_may_be_written_as_numbers_are(gives, closes, tmp_path, written):
-    text = closes.assign(y=closes["y"].map(lambda price: written.format(price)))
-    expected = oracle.forecasts(closes.assign(y=text["y"].astype(float)), DAY)
-    text.to_csv(tmp_path / "p.csv", index=False)
-    gives(tmp_path / "p.csv", expected=expected)
-
-
-def test_prices_are_read_to_the_last_digit(gives, tmp_path):
-    exact = table(5, seed=9)  # of seventeen digits
-    exact.to_csv(tmp_path / "p.csv", index=False)
-    gives(tmp_path / "p.csv", expected=oracle.forecasts(exact, DAY))
-
-
 def test_the_same_file_named_twice_counts_once(gives, closes, tmp_path):
     closes.to_csv(tmp_path / "p.csv", index=False)
     gives(tmp_path / "p.csv", tmp_path / "p.csv")
@@ -397,6 +176,14 @@ def test_files_without_a_row_do_no_harm_beside_others(gives, closes, tmp_path):
     gives(tmp_path)
 
 
+# pandas knows no type for a column without a value, and a day without a row refuses the whole run. Not mended yet.
+@pytest.mark.xfail(strict=True)
+def test_an_empty_table_as_pandas_writes_it_does_no_harm_beside_others(gives, closes, tmp_path):
+    closes.to_parquet(tmp_path / "a.parquet", index=False)
+    closes[:0].to_parquet(tmp_path / "b.parquet", index=False)
+    gives(tmp_path)
+
+
 def test_files_of_other_endings_in_the_folder_are_left_alone(gives, closes, tmp_path):
     folder = tmp_path / "prices"
     (folder / "deeper.csv").mkdir(parents=True)
@@ -405,6 +192,12 @@ def test_files_of_other_endings_in_the_folder_are_left_alone(gives, closes, tmp_
         (folder / name).write_text("no prices")
     (folder / "deeper.csv").rmdir()
     gives(folder)
+
+
+def test_a_folder_may_be_called_like_a_file(gives, closes, tmp_path):
+    (tmp_path / "prices.csv").mkdir()
+    closes.to_csv(tmp_path / "prices.csv" / "a.csv", index=False)
+    gives(tmp_path / "prices.csv")
 
 
 def test_the_plan_lists_what_was_read(closes, tmp_path):

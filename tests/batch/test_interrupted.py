@@ -53,22 +53,22 @@ def held(market, tmp_path):
     return answer.place, pipe
 
 
-def command(market, out, *more):
+def command(market, out, *more, processes=1):
     """The command as another process, with the environment of this one."""
-    arguments = ("batch", "-p", market, "-o", out, "--as-of", DAY, "--processes", "1", *more)
+    arguments = ("batch", "-p", market, "-o", out, "--as-of", DAY, "--processes", processes, *more)
     return subprocess.Popen(
         [sys.executable, "-m", "export", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=MODELS.parent,
+        start_new_session=True,
     )
 
 
-def until_it_waits(process, pipe):
-    """Wait until the worker stands at the pipe; the writing end of it."""
-    before = pipe.parent / f"{HELD - 1:05}.json"
-    while not before.exists():
+def until_it_waits(process, pipe, after=HELD - 1):
+    """Wait until this shard is done and a worker stands at the pipe; the writing end of it."""
+    while not (pipe.parent / f"{after:05}.json").exists():
         try:
             process.wait(0.02)
         except subprocess.TimeoutExpired:
@@ -83,16 +83,16 @@ def done(pipe):
 
 def test_ctrl_c_says_one_line_keeps_what_is_done_and_the_same_command_goes_on(held, market, undisturbed):
     place, pipe = held
-    with command(market, place.out) as process:
-        end = until_it_waits(process, pipe)
-        process.send_signal(signal.SIGINT)
+    with command(market, place.out, processes=2) as process:
+        end = until_it_waits(process, pipe, after=7)  # the other worker has nothing more to do
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it, to the workers too
         os.close(end)  # the worker ends its shard
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stdout == ""
     assert stderr == "interrupted; the shards that are done stay done: run the same command again to go on\n"
     before = done(pipe)
-    assert len(before) >= HELD
+    assert len(before) == 7
     assert not (Path(place.out) / place.folder / "_SUCCESS.json").exists()
     pipe.unlink()
     with command(market, place.out) as again:

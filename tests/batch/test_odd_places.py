@@ -49,6 +49,15 @@ def test_prices_may_be_in_folders_and_files_of_any_name(closes, expected, tmp_pa
     held(run([place.parent for place in places], tmp_path / "out2"), expected)
 
 
+@pytest.mark.parametrize("name", ["line=3", "filename=x", "efemera_path=1", "unique_id=X", "y=1"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_folder_called_like_a_column_is_none(closes, expected, tmp_path, name, ending):
+    path = tmp_path / name / f"p.{ending}"
+    path.parent.mkdir()
+    closes.to_csv(path, index=False) if ending == "csv" else closes.to_parquet(path, index=False)
+    held(run(path, tmp_path / "out"), expected)
+
+
 def test_the_results_may_be_in_folders_of_any_name(closes, expected, tmp_path):
     out = tmp_path.joinpath(*(name for name in NAMES if "\\" not in name))  # DuckDB finds none beside a bracket
     closes.to_parquet(tmp_path / "prices.parquet", index=False)

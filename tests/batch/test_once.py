@@ -1,21 +1,17 @@
 """Exactly once over at-least-once: what is run twice, at once or again gives the same bytes, all of them whole."""
 
-import itertools
+import hashlib
 import multiprocessing
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from lambda_fn import batch, batch_run, finish, plan
-from lambda_fn.batch_run import BatchRefused, ModelReplaced
 from lambda_fn.store import LocalStore
-from tests.batch.conftest import MODELS
-from tests.batch.market import DAY, days, table
-from tests.batch.runs import asked, contents, forecast_all, run
+from tests.batch.market import days
+from tests.batch.runs import asked, contents, forecast_all, path_of, run, shards_of
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +27,6 @@ def planned(prices, tmp_path):
     return plan.plan(asked(prices, tmp_path / "out")).place
 
 
-def shards_of(place):
-    return [shard.number for shard in batch_run.read_plan(place, place.out_store()).shards]
-
-
 def test_the_same_prices_day_and_model_are_the_same_run_with_the_same_bytes(prices, tmp_path, undisturbed):
     assert len(undisturbed) == 4 * 3 + 2
     run(prices, tmp_path / "out")
@@ -47,7 +39,7 @@ def test_a_copy_of_the_prices_elsewhere_is_the_same_run(prices, tmp_path, undist
     assert contents(tmp_path / "out") == undisturbed
 
 
-def test_anything_else_is_another_run(closes, prices, tmp_path, other_model):
+def test_anything_else_is_another_run(closes, prices, tmp_path, other_model, monkeypatch):
     closes.assign(y=closes["y"] + 1e-9).to_parquet(tmp_path / "prices.parquet", index=False)
     closes.to_parquet(tmp_path / "another name.parquet", index=False)
     known = {plan.plan(asked(prices, tmp_path / "out")).place.folder}
@@ -60,9 +52,12 @@ def test_anything_else_is_another_run(closes, prices, tmp_path, other_model):
         asked(prices, tmp_path / "out", series_per_shard=17),
     ):
         known.add(plan.plan(others).place.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(plan, "HASH", "duckdb 0.0.1")  # series would be in other shards
+        known.add(plan.plan(asked(prices, tmp_path / "out")).place.folder)
     batch_run.serve_model(other_model)
     known.add(plan.plan(asked(prices, tmp_path / "out")).place.folder)
-    assert len(known) == 8
+    assert len(known) == 9
 
 
 def test_the_plan_of_a_plan_made_twice_is_the_first_one(prices, planned):
@@ -71,8 +66,11 @@ def test_the_plan_of_a_plan_made_twice_is_the_first_one(prices, planned):
     assert (path_of(planned) / "plan.json").read_bytes() == before
 
 
-def path_of(place):
-    return Path(place.out) / place.folder
+def test_the_plan_of_a_plan_made_twice_is_the_first_one_whatever_came_between(prices, planned):
+    before = (path_of(planned) / "plan.json").read_bytes()
+    run(prices, planned.out, str(days(3)[0].date()))  # an evening that a later plan would score
+    assert plan.plan(asked(prices, planned.out)).place == planned
+    assert (path_of(planned) / "plan.json").read_bytes() == before
 
 
 def test_a_shard_run_twice_is_done_once(planned):
@@ -103,6 +101,16 @@ def test_a_finished_run_is_found_and_left_as_it_is(prices, tmp_path):
     assert finish.finish(ran.place) == ran.success
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in ran.folder.rglob("*.*")} == before
     assert sorted((tmp_path / "out" / "work").rglob("*")) == work
+
+
+@pytest.mark.parametrize("table_", ["forecasts", "status"])
+def test_a_part_that_another_worker_has_put_stays_and_is_what_the_mark_vouches_for(planned, table_):
+    part = path_of(planned) / table_ / "part-00001.parquet"
+    part.parent.mkdir()
+    part.write_bytes(b"the other worker's")
+    done = batch.forecast_shard(planned, 1)
+    assert part.read_bytes() == b"the other worker's"
+    assert getattr(done, f"{table_}_sha256") == hashlib.sha256(b"the other worker's").hexdigest()
 
 
 def test_workers_of_one_shard_at_once_make_one_result(planned, undisturbed, monkeypatch):
@@ -156,131 +164,6 @@ def test_plans_made_at_once_are_one(prices, tmp_path, undisturbed):
     forecast_all(answers[0].place)
     finish.finish(answers[0].place)
     assert contents(tmp_path / "out") == undisturbed
-
-
-class Death(BaseException):
-    """The process ends here."""
-
-
-@pytest.fixture
-def die(monkeypatch):
-    """Let the k-th write of the process be its last: it dies amid it, or right after it."""
-
-    def at(count, how):
-        made = itertools.count(1)
-        with_patch = monkeypatch.context()
-        patch = with_patch.__enter__()
-
-        def deadly(real):
-            def write(self, key, content):
-                if next(made) != count:
-                    return real(self, key, content)
-                if how == "amid":  # what a process that is killed leaves behind
-                    target = self._root / key
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    (target.parent / ".half").write_bytes(b"PAR1 half a file")
-                if how == "after":
-                    real(self, key, content)
-                raise Death
-
-            return write
-
-        for name in ("put", "put_new"):
-            patch.setattr(LocalStore, name, deadly(getattr(LocalStore, name)))
-        return with_patch, made
-
-    return at
-
-
-@pytest.fixture(scope="module")
-def evening(tmp_path_factory):
-    """Prices of forty series in a place where last week's run of them, to be scored tonight, is finished."""
-    folder = tmp_path_factory.mktemp("evening")
-    table(40).to_parquet(folder / "prices.parquet", index=False)
-    earlier = run(folder / "prices.parquet", folder / "before", str(days(6)[0].date()), series_per_shard=64)
-    run(folder / "prices.parquet", folder / "undisturbed", str(days(6)[0].date()), series_per_shard=64)
-    run(folder / "prices.parquet", folder / "undisturbed", series_per_shard=32)
-    assert earlier.success.forecast == 40
-    return folder
-
-
-def copied(evening, to):
-    shutil.copytree(evening / "before", to)
-    return to
-
-
-def test_killed_at_any_write_and_run_again_gives_the_same_bytes(evening, tmp_path, die):
-    expected = contents(evening / "undisturbed")
-    assert any(key.startswith("scores/") for key in expected)
-    patch, made = die(-1, "after")
-    run(evening / "prices.parquet", copied(evening, tmp_path / "count"), series_per_shard=32)
-    patch.__exit__(None, None, None)
-    writes = next(made) - 1
-    assert writes == 2 + 2 + 2 * 3 + 2  # shards, their list, the plan; each shard's parts and mark; scores, success
-    for count, how in [*((count, "amid") for count in range(1, writes + 1)), (writes, "after")]:
-        out = copied(evening, tmp_path / f"{count}-{how}")
-        patch, _ = die(count, how)
-        with pytest.raises(Death):
-            run(evening / "prices.parquet", out, series_per_shard=32)
-        patch.__exit__(None, None, None)
-        signed = (out / "runs" / DAY).exists() and any((out / "runs" / DAY).glob("*/_SUCCESS.json"))
-        assert signed == ((count, how) == (writes, "after"))  # what is not whole is not signed
-        run(evening / "prices.parquet", out, series_per_shard=32)
-        assert contents(out) == expected, (count, how)
-
-
-def test_killed_again_and_again_it_comes_to_its_end(evening, tmp_path, die):
-    out = copied(evening, tmp_path / "out")
-    for count in (1, 2, 3, 4, 3, 2, 2, 1):
-        patch, _ = die(count, "after")
-        with pytest.raises(Death):
-            run(evening / "prices.parquet", out, series_per_shard=32)
-        patch.__exit__(None, None, None)
-    run(evening / "prices.parquet", out, series_per_shard=32)
-    assert contents(out) == contents(evening / "undisturbed")
-
-
-def test_another_model_is_another_folder_and_never_mixes_in(prices, tmp_path, other_model, undisturbed):
-    own = run(prices, tmp_path / "out")
-    batch_run.serve_model(other_model)
-    other = run(prices, tmp_path / "out")
-    assert own.folder != other.folder
-    assert own.folder.name.split("-")[0] == other.folder.name.split("-")[0]  # the same input
-    assert other.success.model_version == "other-1"
-    assert (own.forecasts["efemera"] != other.forecasts["efemera"]).all()
-    assert {key: value for key, value in contents(tmp_path / "out").items() if own.folder.name in key} == undisturbed
-
-
-def test_a_worker_with_another_model_refuses_the_shard(planned, other_model):
-    batch_run.serve_model(other_model)
-    with pytest.raises(ModelReplaced) as caught:
-        batch.forecast_shard(planned, shards_of(planned)[0])
-    assert str(caught.value) == (
-        f"run {DAY}/{planned.run} was planned for model {planned.run[-12:]}, and this worker serves "
-        f"{batch_run.model_digest()}; start the run again"
-    )
-    assert not (path_of(planned) / "forecasts").exists()
-
-
-def test_finishing_with_another_model_is_refused(planned, other_model):
-    forecast_all(planned)
-    batch_run.serve_model(other_model)
-    with pytest.raises(BatchRefused) as caught:
-        finish.finish(planned)
-    assert str(caught.value) == f"run {DAY}/{planned.run} was planned for model {planned.run[-12:]}"
-    assert not (path_of(planned) / "_SUCCESS.json").exists()
-
-
-def test_a_model_replaced_between_the_steps_and_back_leaves_no_trace(planned, other_model, undisturbed):
-    first, *others = shards_of(planned)
-    batch.forecast_shard(planned, first)
-    batch_run.serve_model(other_model)
-    with pytest.raises(ModelReplaced):
-        batch.forecast_shard(planned, others[0])
-    batch_run.serve_model(MODELS)
-    forecast_all(planned)
-    finish.finish(planned)
-    assert contents(planned.out) == undisturbed
 
 
 def test_rows_in_another_order_give_the_same_tables(closes, tmp_path):

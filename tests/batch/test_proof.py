@@ -16,6 +16,8 @@ from lambda_fn.batch_run import BatchRefused, Incomplete, Place
 from tests.batch.market import one
 from tests.batch.runs import asked, contents, forecast_all, run
 
+FIRST = "(SELECT min(unique_id) FROM part)"
+
 
 @pytest.fixture(scope="module")
 def forecast(closes, tmp_path_factory):
@@ -159,6 +161,18 @@ def test_one_series_in_the_place_of_another_is_told(broken):
     )
 
 
+def test_one_series_in_the_place_of_another_of_the_same_shard_is_told(broken):
+    count = series(broken, 1)
+    names = "SELECT 'stranger ' || n AS name FROM range(100) AS t(n)"
+    [(stranger, *_)] = duckdb.sql(f"SELECT min(name) FROM ({names}) WHERE hash(name) & 3 = 1").fetchall()
+    for table in ("status", "forecasts"):
+        named = f"CASE WHEN unique_id = {FIRST} THEN '{stranger}' ELSE unique_id END AS unique_id"
+        broken.rewrite(table, 1, f"SELECT * REPLACE ({named}) FROM part")
+    assert broken.refusal() == fault(
+        broken, 1, f"{count} rows of {count} series came out, {count} series went in, or others did"
+    )
+
+
 def test_the_parts_of_two_shards_swapped_with_their_marks_are_told(broken):
     for table in ("forecasts", "status"):
         first, second = broken.part(table, 1), broken.part(table, 2)
@@ -171,7 +185,6 @@ def test_the_parts_of_two_shards_swapped_with_their_marks_are_told(broken):
 
 
 PARTIAL = "1 series have not one forecast of each step just where they should"
-FIRST = "(SELECT min(unique_id) FROM part)"
 
 
 @pytest.mark.parametrize(
@@ -207,6 +220,14 @@ def test_a_shard_done_by_another_model_is_told(broken):
     assert broken.refusal() == (
         f"1 of 4 shards are not whole; the first: {broken.place.out}/{broken.place.folder}*/part-00001.parquet is of "
         f"model 0123456789ab, the run of {broken.place.run[-12:]}"
+    )
+
+
+def test_a_mark_in_the_place_of_another_is_told(broken):
+    broken.mark(1).write_bytes(broken.mark(2).read_bytes())
+    assert broken.refusal() == (
+        f"1 of 4 shards are not whole; the first: {broken.place.folder}forecasts/part-00001.parquet is not the file "
+        "that its worker wrote"
     )
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.batch import oracle
 from tests.batch.market import DAY, one, table
 from tests.batch.runs import run
 
@@ -116,6 +115,15 @@ def test_midnight_is_a_day(tmp_path):
     assert set(reasons(tmp_path, tables)) == {("forecast", None)}
 
 
+def test_a_moment_of_a_day_in_parquet_is_no_day(tmp_path):
+    rows = one("BAD", GOOD)
+    rows.loc[69, "ds"] += pd.Timedelta(hours=18)
+    rows.to_parquet(tmp_path / "market.parquet", index=False)
+    assert run(tmp_path / "market.parquet", tmp_path / "out").reasons["BAD"] == (
+        "bad date", f"ds '{DAY} 18:00:00' in market.parquet is no day (YYYY-MM-DD)",
+    )  # fmt: skip
+
+
 def test_a_row_without_a_day_is_held_against_its_series_wherever_it_stands(tmp_path):
     assert reason(tmp_path, ["BAD,once,12", *lines()])[0] == "bad date"
 
@@ -140,50 +148,6 @@ def test_rows_without_an_id_in_parquet_are_too(tmp_path):
     assert ran.reasons["GOOD"] == ("forecast", None)
     assert ran.reasons["(no unique_id)"][0] == "no name"
     assert ran.success.series == 2
-
-
-def test_a_day_given_twice_with_two_closes_names_both(tmp_path):
-    assert reason(tmp_path, [*lines(), f"BAD,{DATES[-5]},99"]) == (
-        "duplicate date",
-        f"{DATES[-5]} has closes of {float(GOOD[-5])} and 99.0",
-    )
-
-
-def test_the_closes_of_a_day_given_twice_are_named_in_the_same_order_however_they_come(tmp_path):
-    found = {reason(tmp_path, order) for order in ([*lines(), f"BAD,{DAY},2"], [f"BAD,{DAY},2", *lines()])}
-    assert found == {("duplicate date", f"{DAY} has closes of 2.0 and {float(GOOD[-1])}")}
-
-
-def test_a_day_given_twice_with_one_close_counts_once(tmp_path):
-    rows = lines()[-60:]
-    assert reason(tmp_path, [*rows, *rows[10:]]) == ("forecast", None)
-    path = tmp_path / "prices.csv"
-    path.write_text("\n".join(["unique_id,ds,y", *rows, *rows[10:]]))
-    expected = oracle.forecasts(one("BAD", GOOD), DAY)
-    found = run(path, tmp_path / "twice").forecasts
-    pd.testing.assert_frame_equal(found[expected.columns], expected, check_exact=True)
-
-
-def test_rows_given_twice_do_not_make_a_series_long_enough(tmp_path):
-    rows = lines()[-59:]
-    assert reason(tmp_path, [*rows, *rows]) == ("too short", f"59 closes up to {DAY}; 60 are needed")
-
-
-@pytest.mark.parametrize("rows", [60, 61, 70])
-def test_two_closes_of_the_first_day_of_the_window_are_seen(tmp_path, rows):
-    once, again = lines()[-rows:], f"BAD,{DATES[-60]},99"
-    found = {reason(tmp_path, order) for order in ([*once, again], [again, *once])}
-    assert found == {("duplicate date", f"{DATES[-60]} has closes of {float(GOOD[-60])} and 99.0")}
-
-
-def test_two_closes_of_the_day_before_the_window_are_not_held_against_it(tmp_path):
-    assert reason(tmp_path, [*lines(), f"BAD,{DATES[-61]},99"]) == ("forecast", None)
-
-
-def test_many_rows_of_one_day_do_not_hide_the_days_before(tmp_path):
-    rows = [*lines(), *[f"BAD,{DAY},{GOOD[-1]}"] * 200]
-    assert reason(tmp_path, rows) == ("forecast", None)
-    assert reason(tmp_path, [*rows, f"BAD,{DATES[-60]},99"])[0] == "duplicate date"
 
 
 def test_fewer_closes_than_the_model_reads(tmp_path):
@@ -277,6 +241,12 @@ def test_a_good_and_a_bad_price_of_one_day_is_a_bad_price_whatever_else_is_in_th
 def test_a_fault_outside_the_last_sixty_rows_does_not_refuse(tmp_path, fault):
     assert reason(tmp_path, with_price(9, fault)) == ("forecast", None)
     assert reason(tmp_path, with_price(10, fault))[0] in ("bad price", "bad row")
+
+
+def test_nor_does_one_outside_them_where_another_series_has_one_inside(tmp_path):
+    early, late = with_price(9, "0"), [*lines(), "BAD,2026-11-20,0", "BAD,2026-11-23,x"]
+    found = reasons(tmp_path, [early, late, with_price(-1, "0"), [*lines(), "BAD,never,1"]])
+    assert [status for status, _ in found] == ["forecast", "forecast", "bad price", "bad date"]
 
 
 def test_a_bad_row_takes_its_place_among_the_sixty(tmp_path):

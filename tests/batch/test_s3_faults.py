@@ -156,6 +156,14 @@ def test_a_fault_that_stays_is_unavailable_after_a_bounded_number_of_tries(s3, f
         assert str(caught.value) == f"{name}: can't be {done} ({reason})"
 
 
+@pytest.mark.parametrize("call", ["read", "put", "put_new", "children"])  # to HEAD, S3 could not say why
+def test_a_time_out_of_s3_s_own_passes_though_its_status_blames_the_caller(faults, tmp_path, call):
+    faults.meet(lambda _: response(400, "RequestTimeout"))
+    with pytest.raises(StoreUnavailable, match="RequestTimeout no way"):
+        calls("s3://market/place", "key", tmp_path)[call]()
+    assert len(faults.calls) == ATTEMPTS
+
+
 REFUSALS = {
     "AccessDenied": (403, "no permission"),
     "InvalidAccessKeyId": (403, "AWS does not know the access key"),

@@ -134,6 +134,12 @@ def test_a_day_beyond_the_calendar_is_null_and_never_a_guess(tmp_path, last, kno
     assert str(found["cutoff"].iloc[0]) == str(pd.bdate_range(end=last, periods=1)[0].date())
 
 
+def test_a_day_is_no_less_a_day_for_being_the_first_of_1970(tmp_path):
+    one("A", np.full(60, 3.0), "1969-12-31").to_parquet(tmp_path / "prices.parquet", index=False)
+    found = run(tmp_path / "prices.parquet", tmp_path / "out", "1969-12-31").forecasts
+    assert found["ds"].astype(str).tolist() == [f"1970-01-0{day}" for day in (1, 2, 5, 6, 7)]
+
+
 def test_weekdays_go_on_to_the_last_day_there_is(tmp_path):
     rows = "".join(f"A,9999-{month:02}-{day:02},3\n" for month in (10, 11, 12) for day in range(1, 31))
     (tmp_path / "prices.csv").write_text(f"unique_id,ds,y\n{rows}")
