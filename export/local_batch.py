@@ -12,7 +12,7 @@ import msgspec
 from export.workers import Workers
 from lambda_fn import batch_run, finish, plan
 from lambda_fn.batch_run import Done, Place, Settings, Success
-from lambda_fn.input_rows import path_literal
+from lambda_fn.sql import path_literal
 
 
 @dataclasses.dataclass(frozen=True)

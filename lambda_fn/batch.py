@@ -7,7 +7,6 @@ once, each whole, and the mark that it is done comes last.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,11 @@ from lambda_fn.batch_run import (
     sessions,
 )
 from lambda_fn.forecaster import Array, Forecaster
-from lambda_fn.input_rows import quote
 from lambda_fn.last_closes import EPOCH
 from lambda_fn.score import score
 from lambda_fn.shard import FORECAST, open_shard, windows
-from lambda_fn.store import Store, scratch
+from lambda_fn.sql import quote
+from lambda_fn.store import Store, scratch, sha256_of
 from lambda_fn.telemetry import logger
 
 BLOCK = 48  # windows in one run of the graph: the fastest (`make bench-large` tries others)
@@ -178,14 +177,9 @@ def _write(database: duckdb.DuckDBPyConnection, view: str, plan: Plan, path: Pat
 
 def _put_once(store: Store, key: str, path: Path, folder: Path) -> str:
     """Put a file where none is; the SHA-256 of what stands there then, this worker's or another's."""
-    digest = _digest(path)
+    digest = sha256_of(path)
     if not store.put_new(key, path):
         there = store.fetch(key, folder / "there")
         assert there is not None, key
-        digest = _digest(there)
+        digest = sha256_of(there)
     return digest
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -39,6 +39,8 @@ STALE_AFTER = 5  # sessions: a trading week without a close
 DUCKDB: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # never use the network
     "autoload_known_extensions": False,
+    # On large tables it splits one aggregation into ten, each of which reads every row again: three times the time.
+    "disabled_optimizers": "partitioned_execution",
 }
 
 

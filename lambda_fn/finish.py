@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,20 +24,23 @@ from lambda_fn.batch_run import (
     Shard,
     Success,
     decode,
-    forecaster,
+    model_digest,
+    models_folder,
     one_thread,
     read_plan,
 )
-from lambda_fn.input_rows import path_literal
+from lambda_fn.forecaster import read_verdict
 from lambda_fn.scores import read_scores, write_scores
 from lambda_fn.shard import FORECAST
-from lambda_fn.store import Store, scratch
+from lambda_fn.sql import path_literal
+from lambda_fn.store import Store, scratch, sha256_of
 
 DOWNLOADS = 8  # at once
 
 _PROOF = f"""
     WITH forecasts AS (
-        SELECT unique_id, count(*) AS rows, count(DISTINCT step) AS steps, min(step) AS first, max(step) AS last
+        SELECT unique_id, count(*) AS rows, min(step) AS first, max(step) AS last,
+            bit_count(bitstring_agg(greatest(1, least(step, {{horizon}})), 1, {{horizon}})) AS steps -- distinct ones
         FROM read_parquet({{forecasts}}, hive_partitioning = false) GROUP BY unique_id
     ), status AS (FROM read_parquet({{status}}, hive_partitioning = false))
     SELECT count(*), count(DISTINCT unique_id), coalesce(CAST(sum(hash(unique_id)) AS VARCHAR), '0'),
@@ -70,7 +71,7 @@ def finish(place: Place) -> Success:
     if (content := store.read(signed)) is not None:
         return decode(content, Success, f"{place.out}/{signed}")
     plan = read_plan(place, store)
-    if forecaster().model_digest != plan.model_digest:
+    if model_digest() != plan.model_digest:
         raise BatchRefused(f"run {place.as_of}/{place.run} was planned for model {plan.model_digest}")
     marks = _marks(place, plan, store)
     with ThreadPoolExecutor(DOWNLOADS) as pool:
@@ -110,7 +111,7 @@ def _fault(place: Place, plan: Plan, shard: Shard, mark: Done, store: Store) -> 
             path = store.fetch(place.table(table, shard.number), folder)
             if path is None:
                 return f"{place.table(table, shard.number)} is gone"
-            if _digest(path) != digest:
+            if sha256_of(path) != digest:
                 return f"{place.table(table, shard.number)} is not the file that its worker wrote"
             paths[table] = path_literal(path)
         query = _PROOF.format(**paths, mask=plan.shard_count - 1, number=shard.number, horizon=plan.horizon)
@@ -148,11 +149,7 @@ def _success(plan: Plan, marks: Iterable[Done]) -> Success:
     forecast = counts.pop(FORECAST, 0)
     return Success(
         SCHEMA_VERSION, plan.as_of, plan.calendar, plan.model_version, plan.model_digest, plan.input_digest,
-        plan.horizon, plan.levels, plan.series, forecast, dict(sorted(counts.items())), forecaster().verdict,
-        plan.hash, plan.shard_count, datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
+        plan.horizon, plan.levels, plan.series, forecast, dict(sorted(counts.items())),
+        read_verdict(models_folder(), plan.model_digest), plan.hash, plan.shard_count,
+        datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
     )  # fmt: skip
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -91,7 +91,7 @@ class Forecaster:
         self.model_digest = self.manifest.files["model.onnx"][:12]
         self.median_index = len(self.manifest.quantiles) // 2
         self.intervals = intervals_of(self.manifest.quantiles)
-        self.verdict = _read_verdict(folder, self.model_digest)
+        self.verdict = read_verdict(folder, self.model_digest)
         try:
             self._session = open_session(folder / "model.onnx")
         except Exception as error:  # onnxruntime's errors share no base class
@@ -197,7 +197,7 @@ def _read(folder: Path, name: str, kind: type[Artefact]) -> Artefact:
     return found
 
 
-def _read_verdict(folder: Path, model_digest: str) -> str:
+def read_verdict(folder: Path, model_digest: str) -> str:
     """What the evaluation of this very model said; without one it is `unevaluated`."""
     if not (folder / "evaluation.json").exists():
         return "unevaluated"

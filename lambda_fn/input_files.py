@@ -30,6 +30,8 @@ class InputFile:
     sha256: str  # of the file as it came
     bytes: int
     header: str  # the first line of a CSV; empty for Parquet
+    source: Path  # as it came
+    stamp: tuple[int, int]  # size and time of change, before the digest was made
 
     @property
     def short_name(self) -> str:
@@ -60,8 +62,24 @@ def open_inputs(
             raise InputRefused(f"{name}: no such {'object' if is_s3(name) else 'file'}")
         return _prove(path, name, copy)
 
+    for _, _, name in found:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InputRefused(f"{name!r}: rename it; the name has bytes that are not UTF-8 text") from None
     with ThreadPoolExecutor(DOWNLOADS) as pool:
         return list(pool.map(bring, range(len(found))))
+
+
+def check_unchanged(files: Sequence[InputFile]) -> None:
+    """Refuse, by an `InputRefused`, a file that is not what its digest was made of any more."""
+    for file in files:
+        try:
+            unchanged = _stamp(file.source) == file.stamp
+        except OSError:
+            unchanged = False
+        if not unchanged:
+            raise InputRefused(f"{file.name}: changed while it was read; start the run again")
 
 
 def _expand(place: str) -> list[tuple[Store, str, str]]:
@@ -90,7 +108,8 @@ def _prove(path: Path, name: str, folder: Path) -> InputFile:
     """The file with its digest, once its first bytes are what the ending promises and nothing is cut off."""
     ending = _ending(name)
     try:
-        sha, size = hashlib.sha256(), path.stat().st_size
+        source, stamp, sha = path, _stamp(path), hashlib.sha256()
+        size, _ = stamp
         with path.open("rb") as stream:
             head = tail = stream.read(_PIECE)
             sha.update(head)
@@ -111,7 +130,12 @@ def _prove(path: Path, name: str, folder: Path) -> InputFile:
     elif b"\0" in head or head.startswith((_GZIP, _PARQUET)):
         raise InputRefused(f"{name}: holds no UTF-8 text")
     header = "" if ending == ".parquet" else _first_line(head, name)
-    return InputFile(path, name, ending, sha.hexdigest(), size, header)
+    return InputFile(path, name, ending, sha.hexdigest(), size, header, source, stamp)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _unpack(path: Path, folder: Path, name: str) -> tuple[Path, bytes]:

@@ -7,24 +7,20 @@ A row that is wrong stays: its y is NaN, or its ds NULL, and `fault` says in wor
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import duckdb
 
 from lambda_fn.batch_run import InputRefused
 from lambda_fn.faults import HIGHEST_PRICE, LOWEST_PRICE
+from lambda_fn.input_columns import recognise
 from lambda_fn.input_files import InputFile
+from lambda_fn.sql import path_literal, quote
 
-LAYOUTS = "unique_id, ds, y; ticker, date, close; or Yahoo's Date, Open, High, Low, Close, Adj Close, Volume"
 NO_NAME = "(no unique_id)"  # stands for the series of rows that name none
 
 _PATH = "efemera_path"  # the column that tells the file of a row; one called filename may be the user's own
-_YAHOO = {"open", "high", "low", "close", "adj close"}
-# Any other name may tell several series apart (symbol, exchange), and reading those as one would be silently wrong.
-_YAHOO_KNOWN = {"", "date", *_YAHOO, "volume", "dividends", "stock splits", "capital gains"}
 
 MACROS = r"""
     SET TimeZone = 'UTC';
@@ -76,13 +72,15 @@ _CLEANED = f"coalesce(nullif(bare(CAST(raw_id AS VARCHAR)), ''), '{NO_NAME}')"
 NEEDS_CLEANING = "unique_id IS NULL OR unique_id = '' OR bare(unique_id) <> unique_id"
 
 _INTEGER = r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)"
-_ID_TYPES = rf"VARCHAR|{_INTEGER}"
-_PRICE_TYPES = rf"{_INTEGER}|FLOAT|DOUBLE|DECIMAL\(.*\)"
+_NO_VALUE = '"NULL"'  # the type of a column without a value, as pandas writes an empty table
+_ID_TYPES = rf"VARCHAR|{_INTEGER}|{_NO_VALUE}"
+_PRICE_TYPES = rf"{_INTEGER}|FLOAT|DOUBLE|DECIMAL\(.*\)|{_NO_VALUE}"
 _DAY_BY_TYPE = {
     "DATE": "raw_ds",
     "TIMESTAMPTZ_NS": "day_of_moment(CAST(CAST(raw_ds AS TIMESTAMPTZ) AS TIMESTAMP))",
     "TIMESTAMP.*": "day_of_moment(CAST(raw_ds AS TIMESTAMP))",
     "VARCHAR": "day_of_text(bare(raw_ds))",
+    _NO_VALUE: "CAST(raw_ds AS DATE)",
 }
 
 
@@ -92,7 +90,7 @@ def csv_rows(files: Sequence[InputFile]) -> str:
         header = tuple(next(csv.reader([files[0].header]), []))
     except csv.Error as error:
         raise InputRefused(f"{files[0].name} line 1: no header ({error})") from None
-    unique_id, ds, y, prices = _columns(header, files[0].name)
+    unique_id, ds, y, prices = recognise(header, files[0].name)
     fields = [f"bare(fields[{position}])" for position in range(1, len(header) + 1)]
     cells, paths = _cells(fields, unique_id, ds, y, prices), ", ".join(path_literal(file.path) for file in files)
     return _typed(
@@ -110,7 +108,7 @@ def parquet_rows(files: Sequence[InputFile], columns: Sequence[tuple[str, str]],
     Unless `cleaned`, ids are taken as they stand; `NEEDS_CLEANING` tells whether any should not have been.
     """
     header = tuple(name for name, _ in columns)
-    unique_id, ds, y, prices = _columns(header, files[0].name)
+    unique_id, ds, y, prices = recognise(header, files[0].name)
     types = [kind for _, kind in columns]
     wanted = ((ds, "|".join(_DAY_BY_TYPE), "dates"), (y, _PRICE_TYPES, "numbers"))
     for position, allowed, meaning in (*wanted, *([] if unique_id is None else [(unique_id, _ID_TYPES, "text")])):
@@ -159,36 +157,6 @@ def explain(database: duckdb.DuckDBPyConnection, files: Sequence[InputFile]) -> 
     return InputRefused(f"{', '.join(file.name for file in files[:3])}: can't be read")
 
 
-def quote(text: str, mark: str) -> str:
-    """`text` as a literal (mark ') or a name (mark ") of SQL."""
-    return mark + text.replace(mark, mark * 2) + mark
-
-
-def _columns(header: Sequence[str], source: str) -> tuple[int | None, int, int, list[int]]:
-    """Positions of id (None: the file's name), day and close, and of Yahoo's prices, all null on a holiday.
-
-    Of Yahoo's two closes the adjusted one is read: splits put false jumps into the other.
-    """
-    names = [name.strip().casefold() for name in header]
-    known = set(names)
-    close = "adj close" if "adj close" in known else "close"
-    if {"unique_id", "ds", "y"} <= known:
-        wanted = ["unique_id", "ds", "y"]
-    elif {"ticker", "date", close} <= known:
-        wanted = ["ticker", "date", close]
-    elif {"date", "open", "high", "low", close} <= known <= _YAHOO_KNOWN:
-        wanted = ["", "date", close]
-    else:
-        shown = ", ".join(repr(name.strip()[:30]) for name in header[:12]) or "not on the first line"
-        raise InputRefused(f"{source}: the columns are {shown}; known layouts are {LAYOUTS}")
-    for name in filter(None, wanted):
-        if names.count(name) > 1:
-            raise InputRefused(f"{source}: the header names {name!r} {names.count(name)} times")
-    is_yahoo = not wanted[0]
-    prices = [position for position, name in enumerate(names) if is_yahoo and name in _YAHOO]
-    return None if is_yahoo else names.index(wanted[0]), names.index(wanted[1]), names.index(wanted[2]), prices
-
-
 def _cells(cells: Sequence[str], unique_id: int | None, ds: int, y: int, prices: Sequence[int]) -> str:
     """The select list that `_TYPED` reads, from the expression of each cell."""
     own_name = rf"regexp_replace(parse_filename({_PATH}), '(\.yahoo)?\.(csv|csv\.gz|parquet)$', '', 'i')"
@@ -202,8 +170,3 @@ def _cells(cells: Sequence[str], unique_id: int | None, ds: int, y: int, prices:
 
 def _typed(rows: str, unique_id: str, day: str, price: str, width: int) -> str:
     return _TYPED.format(unique_id=unique_id, day=day, price=price, width=width, rows=rows)
-
-
-def path_literal(path: Path) -> str:
-    """A path as a literal that DuckDB neither globs nor takes for a home folder or a URL."""
-    return quote(re.sub(r"([*?\[])", r"[\1]", os.path.abspath(path)), "'")

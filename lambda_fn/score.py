@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from lambda_fn.batch_run import Earlier, Place, Plan, Score
-from lambda_fn.input_rows import path_literal
+from lambda_fn.sql import path_literal
 from lambda_fn.store import Store
 from lambda_fn.telemetry import logger
 

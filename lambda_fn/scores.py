@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 
 from lambda_fn.batch_run import FileDamaged, Score, one_thread
-from lambda_fn.input_rows import path_literal, quote
+from lambda_fn.sql import path_literal, quote
 from lambda_fn.store import Store, scratch
 
 SESSIONS = 60  # that drift is judged over

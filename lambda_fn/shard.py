@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lambda_fn.batch_run import Plan, ShardDamaged, sessions
 from lambda_fn.forecaster import Array
-from lambda_fn.input_rows import path_literal
 from lambda_fn.last_closes import EPOCH
+from lambda_fn.sql import path_literal
 
 FORECAST = "forecast"  # the status of a series that has one
 

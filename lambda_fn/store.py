@@ -6,6 +6,7 @@ S3 is read and written by boto3, to and from local files: DuckDB sees local path
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -84,6 +85,12 @@ def scratch() -> Iterator[Path]:
     """A folder of our own where the system keeps such; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="efemera-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class LocalStore:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lambda_fn import batch
 from lambda_fn.forecaster import Forecaster
-from lambda_fn.input_rows import quote
+from lambda_fn.sql import quote
 from tests.bench.batch_runs import DAY, last_days, made, peaks, run
 from tests.bench.measure import Times, figures, in_turn, middle, ratio, readable
 from tests.bench.start import ROOT

@@ -27,7 +27,7 @@ NEVER_DEPLOYED = {
 }
 # The files of a batch run: they alone may import what the API's package does not hold, and the API none of them.
 BATCH = {
-    *("plan", "input_files", "input_rows", "last_closes"),
+    *("plan", "input_files", "input_columns", "input_rows", "closes", "last_closes", "sharding", "earlier_runs", "sql"),
     *("batch", "shard", "score"),
     *("finish", "scores", "batch_metrics"),
     *("batch_run", "store"),
