@@ -11,8 +11,10 @@ import typer
 
 from export.commands import batch, data
 from export.commands.demo import demo
+from export.commands.evaluate import evaluate
 from export.commands.export import export, parity
 from export.commands.predict import predict
+from export.commands.promote import promote
 from export.commands.serve import serve
 from export.commands.train import train
 from export.errors import EfemeraError
@@ -27,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, train, export, parity, predict, serve):
+for command in (demo, train, export, parity, evaluate, promote, predict, serve):
     app.command()(command)
 app.add_typer(batch.app)
 app.add_typer(data.app)

@@ -37,9 +37,10 @@ class Config:
     loss: str = "pinball"
     epochs: int = 30
     patience: int = 5  # epochs without a better validation loss before stopping
-    batch_size: int = 128
-    learning_rate: float = 3e-4
-    weight_decay: float = 1e-4
+    batch_size: int = 512
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.5
+    averaging: float = 0.98  # of the weights kept: after a step, this much of the average stays; 0 keeps the last ones
     clip_norm: float = 1.0
     validation_share: float = 0.15  # of the sessions, the last ones before the test part
     test_share: float = 0.15  # of the sessions, the last ones
@@ -56,6 +57,7 @@ class Config:
             ("batch_size", 1, 1_000_000),
             ("learning_rate", 1e-9, 10.0),
             ("weight_decay", 0.0, 10.0),
+            ("averaging", 0.0, 0.9999),
             ("clip_norm", 1e-9, 1e9),
             ("validation_share", 0.01, 0.5),
             ("test_share", 0.0, 0.5),
@@ -86,6 +88,11 @@ class Config:
             raise InputError("head: 'guide' answers one number; it needs horizon = 1 and quantiles = [0.5]")
         if self.loss == "mse" and self.head != "guide":
             raise InputError("loss: 'mse' fits the guide head only; a quantile head is trained by 'pinball'")
+
+    @property
+    def reads_volatility(self) -> bool:
+        """Whether the widths of the quantiles follow the window's volatility features too."""
+        return self.head == "quantile" and self.scaling == "ewma"
 
     @property
     def median_index(self) -> int:

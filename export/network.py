@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from export.config import Config
 from export.scaling import make_scaling
+from export.volatility import FEATURES, VolatilityFeatures
 
 # One thread, for the sake of the bits: sums are ordered by the number of threads, so that a seed would mean another
 # model on another machine. Two threads train 1.4 to 1.6 times as fast on two idle cores, and take several times
@@ -24,6 +25,7 @@ CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {
 class Network(nn.Module):
     """LSTM 1 → hidden × layers from a zero state, its last hidden state, Linear, ordered quantiles.
 
+    The widths of the quantiles follow the LSTM and, where returns are scaled by EWMA, the window's volatility features.
     With `head = "guide"` this is the study guide's network and nothing else: Linear(hidden, 1) read as the
     scaled log return, 31,051 parameters at the default sizes.
     """
@@ -46,6 +48,10 @@ class Network(nn.Module):
             above = torch.arange(len(config.quantiles)) > config.median_index
             self.register_buffer("middle", torch.zeros(config.horizon, 1), persistent=False)
             self.register_buffer("side", above.long(), persistent=False)  # (quantiles,): 0 below, 1 above
+        if config.reads_volatility:
+            self.features = VolatilityFeatures(config.window)
+            self.volatility = nn.Linear(FEATURES, config.horizon * 2, bias=False)
+            nn.init.zeros_(self.volatility.weight)
 
     def forward(self, prices: Tensor) -> tuple[Tensor, Tensor]:
         """Closing prices (batch, window) float64, oldest first, any scale.
@@ -63,10 +69,13 @@ class Network(nn.Module):
         x = inputs.float().unsqueeze(-1)  # (batch, window, 1)
         _, state = self.lstm(x)  # h0 = c0 = 0
         h = state[0] if self.config.cell == "lstm" else state  # (layers, batch, hidden)
-        return self.head(self.linear(h[-1])), scale
+        volatility = self.volatility(self.features(inputs.float(), scale)) if self.config.reads_volatility else None
+        return self.head(self.linear(h[-1]), volatility), scale
 
-    def head(self, raw: Tensor) -> Tensor:
+    def head(self, raw: Tensor, volatility: Tensor | None) -> Tensor:
         """What Linear says (batch, outputs) as ordered quantiles (batch, horizon, quantiles), float32.
+
+        `volatility` (batch, horizon × 2) is what its features add to the log widths.
 
         Quantile k of a step is location + offset_k × width, with one width below the median and one above it:
         the learned offsets rise through 0 at the median and widths are positive, so the answer rises.
@@ -75,6 +84,8 @@ class Network(nn.Module):
             return raw.unsqueeze(-1)  # (batch, 1, 1)
         raw = raw.reshape(-1, self.config.horizon, 3)  # (batch, horizon, 3)
         location, log_width = raw[..., :1], raw[..., 1:]  # (batch, horizon, 1), (batch, horizon, 2)
+        if volatility is not None:
+            log_width = log_width + volatility.reshape(-1, self.config.horizon, 2)
         width = log_width.exp().index_select(-1, self.side)  # (batch, horizon, quantiles)
         return location + self.offsets() * width
 

@@ -32,6 +32,7 @@ Forecast = Callable[[Array], Array]  # prices (batch, window) → quantiles (bat
 
 BATCH_SIZES = (1, 2, 7, 64, 1000)
 STIRRED, STIRRED_BATCH = "with a stirred Linear", 64
+STIRRED_WEIGHTS = {"linear.weight": 0.3, "volatility.weight": 0.1}  # and the deviation of the noise
 FIGURES = (
     "price_absolute",
     "price_relative",
@@ -51,12 +52,22 @@ def tolerance_of(config: Config) -> tuple[float, str]:
     recurrent terms, two biases; each of the two sides may be one such sum off. That leaves no room for errors that
     grow from day to day, and should not: in a network that lets them, the answer is noise, and the gate refuses it.
     """
-    terms = 2 * config.hidden_size + 2
+    terms = terms_of(config.hidden_size)
     reason = (
         f"two float32 computations, each within n u of exact: n = {terms} terms in the longest gate sum, "
         "u = 2^-24 (Higham 2002, section 3.1)"
     )
-    return 2 * terms * UNIT_ROUNDOFF, reason
+    return tolerance_for(config.hidden_size), reason
+
+
+def tolerance_for(hidden_size: int) -> float:
+    """The figure alone."""
+    return 2 * terms_of(hidden_size) * UNIT_ROUNDOFF
+
+
+def terms_of(hidden_size: int) -> int:
+    """Terms in the longest sum of a network."""
+    return 2 * hidden_size + 2
 
 
 def certify(
@@ -110,21 +121,24 @@ def _cases(
 
 
 def _stirred(network: Network, model: bytes, equations: gates.Weights) -> tuple[Network, bytes, gates.Weights]:
-    """All three with the same seeded noise in place of the Linear's weights.
+    """All three with the same seeded noise in place of the weights that the head is made by.
 
-    A head that training never moved reads nothing of the last hidden state, and would hide any fault before it.
+    A head that training never moved reads nothing of the last hidden state or of the volatility features, and would
+    hide any fault before it.
     """
     generator = np.random.default_rng(0)
-    noise = generator.normal(0, 0.3, tuple(network.linear.weight.shape)).astype(np.float32)
-    twin = copy.deepcopy(network)
-    with torch.no_grad():
-        twin.linear.weight.copy_(torch.from_numpy(noise))
-    graph = onnx.load_from_string(model)
-    found = [tensor for tensor in graph.graph.initializer if tensor.name == "linear.weight"]
-    if len(found) != 1 or tuple(found[0].dims) != noise.shape:
-        raise GateRefused("parity: the graph does not hold linear.weight")
-    found[0].CopyFrom(onnx.numpy_helper.from_array(noise, "linear.weight"))
-    arrays = {**equations.arrays, "linear.weight": noise.astype(np.float64)}
+    twin, graph, arrays = copy.deepcopy(network), onnx.load_from_string(model), dict(equations.arrays)
+    for name, weight in twin.named_parameters():
+        if name not in STIRRED_WEIGHTS:
+            continue
+        noise = generator.normal(0, STIRRED_WEIGHTS[name], tuple(weight.shape)).astype(np.float32)
+        found = [tensor for tensor in graph.graph.initializer if tensor.name == name]
+        if len(found) != 1 or tuple(found[0].dims) != noise.shape:
+            raise GateRefused(f"parity: the graph does not hold {name}")
+        with torch.no_grad():
+            weight.copy_(torch.from_numpy(noise))
+        found[0].CopyFrom(onnx.numpy_helper.from_array(noise, name))
+        arrays[name] = noise.astype(np.float64)
     return twin, graph.SerializeToString(), dataclasses.replace(equations, arrays=arrays)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import dataclasses
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from export.network import Network, targets_of
 from export.training_state import TrainingState, refuse_to_overwrite
 from export.windows import Split, split_by_date
 
-EVALUATION_BATCH = 1024
+EVALUATION_BATCH = 256
+LINEAR_PACE = 10
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -55,8 +57,9 @@ def train(
 ) -> Trained:
     """Fit the network to the training part of `prices`; write `model_lstm.pth` and the state to resume from.
 
-    Epoch 0 is the untrained network, so that there is always a best one. Interrupting loses at most the running
-    epoch. On CPU the result is a function of prices and config, bit for bit. Raises `InputError`.
+    What is validated and kept is a running average of the weights, which wander around the best ones step by step
+    (Polyak & Juditsky 1992). Epoch 0 is the untrained network, so that there is always a best one. Interrupting loses
+    at most the running epoch. On CPU the result is a function of prices and config, bit for bit. Raises `InputError`.
     """
     if config.scaling not in ("ewma", "returns"):
         raise InputError(f"scaling: training reads returns, so it takes 'ewma' or 'returns', not '{config.scaling}'")
@@ -69,13 +72,14 @@ def train(
     )
     torch.manual_seed(config.seed)
     network = Network(config).to(device)
-    state = TrainingState(network, _optimizer(network), _account(prices, split))
+    state = TrainingState(network, copy.deepcopy(network), _optimizer(network), _account(prices, split))
     if resume:
         state.restore(out)
         state.save(out)  # a kill may have come between its two files
     else:
         refuse_to_overwrite(out)
         network.start_from(_targets(network, closes, train_rows))
+        state.averaged.load_state_dict(network.state_dict())
         state.finish_epoch(0, float("nan"), _mean_loss(network, closes, validation_rows))
         state.save(out)
 
@@ -85,9 +89,10 @@ def train(
         total = 0.0  # loss of the windows so far
         for number, rows in enumerate(batches, start=1):
             total += _step(network, state.optimizer, closes, rows) * len(rows)
+            state.average()
             seen = min(number * config.batch_size, len(train_rows))
             on_progress(Progress(epoch, number, len(batches), total / seen))
-        train_loss, validation_loss = total / len(train_rows), _mean_loss(network, closes, validation_rows)
+        train_loss, validation_loss = total / len(train_rows), _mean_loss(state.averaged, closes, validation_rows)
         state.finish_epoch(epoch, train_loss, validation_loss)
         state.save(out)
         is_best = state.best_epoch == epoch
@@ -118,11 +123,19 @@ def _step(network: Network, optimizer: torch.optim.Optimizer, closes: Tensor, ro
 
 
 def _optimizer(network: Network) -> torch.optim.Optimizer:
-    """AdamW; decay pulls the weights that read the window, not the biases or the base quantiles."""
-    decayed = [p for name, p in network.named_parameters() if "weight" in name]
-    free = [p for name, p in network.named_parameters() if "weight" not in name]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": free, "weight_decay": 0.0}]
+    """AdamW; decay pulls the weights of the LSTM and its Linear, nothing else.
+
+    Base quantiles and volatility's weights learn `LINEAR_PACE` times as fast: the LSTM is left what they can't say.
+    """
     config = network.config
+    linear = {name: p for name, p in network.named_parameters() if name in ("volatility.weight", "base_gaps")}
+    rest = {name: p for name, p in network.named_parameters() if name not in linear}
+    groups: list[dict[str, Any]] = [
+        {"params": [p for name, p in rest.items() if "weight" in name]},
+        {"params": [p for name, p in rest.items() if "weight" not in name], "weight_decay": 0.0},
+        {"params": list(linear.values()), "weight_decay": 0.0, "lr": config.learning_rate * LINEAR_PACE},
+    ]
+    groups = [group for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 

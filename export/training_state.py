@@ -16,7 +16,7 @@ from export.network import Network
 
 MODEL_FILE = "model_lstm.pth"
 STATE_FILE = "training_state.pth"
-FORMAT = "efemera-training-1"
+FORMAT = "efemera-training-2"
 MAY_CHANGE = {"epochs", "patience"}  # settings a resumed training may change
 
 
@@ -25,6 +25,7 @@ class TrainingState:
     """All that the next epoch depends on, and nothing else: this is what makes a resumed run the same run."""
 
     network: Network
+    averaged: Network
     optimizer: torch.optim.Optimizer
     account: dict[str, Any]  # what the weights are fitted on: data and split
     best: dict[str, Tensor] = dataclasses.field(default_factory=dict)
@@ -45,6 +46,12 @@ class TrainingState:
         """The lowest validation loss."""
         return min(line["validation_loss"] for line in self.history)
 
+    @torch.no_grad()
+    def average(self) -> None:
+        """Take the weights of a step into their running average."""
+        kept: list[Tensor] = list(self.averaged.parameters())
+        torch._foreach_lerp_(kept, list[Tensor](self.network.parameters()), 1.0 - self.network.config.averaging)
+
     def finish_epoch(self, epoch: int, train_loss: float, validation_loss: float) -> None:
         """Write the epoch's line, and keep the weights if they are the best so far."""
         if not math.isfinite(validation_loss):
@@ -53,7 +60,7 @@ class TrainingState:
             )
         self.history.append({"epoch": epoch, "train_loss": train_loss, "validation_loss": validation_loss})
         if self.best_epoch == epoch:
-            self.best = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+            self.best = {name: tensor.detach().clone() for name, tensor in self.averaged.state_dict().items()}
 
     def save(self, out: Path) -> None:
         """The state to resume from, then the best network so far; each file is whole at any moment."""
@@ -62,6 +69,7 @@ class TrainingState:
             "config": self.network.config.as_dict(),
             "account": self.account,
             "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best": self.best,
             "history": self.history,
@@ -100,6 +108,7 @@ class TrainingState:
             raise InputError(f"{path}: was trained on other prices; resume with the same")
         groups = self.optimizer.state_dict()["param_groups"]
         self.network.load_state_dict(values["network"])
+        self.averaged.load_state_dict(values["averaged"])
         self.optimizer.load_state_dict(values["optimizer"])
         if self.optimizer.state_dict()["param_groups"] != groups:
             raise ValueError("another optimizer")

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 EWMA_DECAY = 0.94
 SCALE_FLOOR, SCALE_CEILING = 1e-4, 1.0
 INPUT_LIMIT = 8.0
+FEATURE_LIMIT, TYPICAL_SCALE, SMALLEST_MEAN = 2.0, 0.01, 1e-2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,7 @@ def forecast(weights: Weights, prices: Array) -> Array:
     """Closing prices (batch, window) → price quantiles (batch, horizon, quantiles)."""
     x, scale = encode(weights, prices)  # (batch, window), (batch, 1)
     last_hidden = trace(weights, x)[-1]["hidden"][-1]  # (batch, hidden)
-    return decode(weights, head(weights, last_hidden), scale, prices)
+    return decode(weights, head(weights, last_hidden, x, scale), scale, prices)
 
 
 def trace(weights: Weights, x: Array) -> list[dict[str, Array]]:
@@ -113,18 +114,41 @@ def _rnn(today: Array, memory: Array, bias: Array, before: dict[str, Array]) -> 
 CELLS = {"lstm": _lstm, "gru": _gru, "rnn": _rnn}
 
 
-def head(weights: Weights, last_hidden: Array) -> Array:
-    """Last hidden state (batch, hidden) → ordered quantiles of the scaled return (batch, horizon, quantiles)."""
+def head(weights: Weights, last_hidden: Array, x: Array, scale: Array) -> Array:
+    """Last hidden state (batch, hidden), input (batch, window) and scale (batch, 1) → ordered quantiles of the scaled
+    return (batch, horizon, quantiles)."""
     raw = last_hidden @ weights.arrays["linear.weight"].T + weights.arrays["linear.bias"]
     if weights.head == "guide":
         return np.asarray(raw[:, :, None])  # (batch, 1, 1)
     raw = raw.reshape(-1, weights.horizon, 3)
-    location, width = raw[:, :, :1], np.exp(raw[:, :, 1:])
+    location, log_width = raw[:, :, :1], raw[:, :, 1:]
+    if "volatility.weight" in weights.arrays:
+        wider = volatility_features(x, scale) @ weights.arrays["volatility.weight"].T  # (batch, horizon × 2)
+        log_width = log_width + wider.reshape(log_width.shape)
+    width = np.exp(log_width)
     gaps = np.logaddexp(0.0, weights.arrays["base_gaps"])  # softplus; (horizon, quantiles - 1)
     middle = weights.quantiles.index(0.5)
     below = np.cumsum(gaps[:, :middle][:, ::-1], axis=1)[:, ::-1]
     above = np.cumsum(gaps[:, middle:], axis=1)
     return np.concatenate([location - below * width[:, :, :1], location, location + above * width[:, :, 1:]], axis=2)
+
+
+def volatility_features(x: Array, scale: Array) -> Array:
+    """What a window (batch, window) and its scale (batch, 1) say of tomorrow's volatility: (batch, 7)."""
+    fall = np.minimum(x, 0.0)
+    sizes = [_mean(x * x, 1.0), _mean(np.abs(x), 0.87), _mean(np.abs(x), 0.94)]
+    falls = [_mean(fall * fall, 0.87) - 0.5, _mean(fall * fall, 0.97) - 0.5]
+    logarithms = [np.log(np.maximum(size, SMALLEST_MEAN)) for size in sizes]
+    level = np.log(scale[:, 0] / TYPICAL_SCALE)
+    found = np.stack([*logarithms, level, *falls, x[:, -1] / 2], axis=1)
+    return np.asarray(np.clip(found, -FEATURE_LIMIT, FEATURE_LIMIT))
+
+
+def _mean(values: Array, decay: float) -> Array:
+    """The mean of each row (batch, window), of later days more; day 0 has no return."""
+    weights = decay ** np.arange(values.shape[1] - 1, -1, -1, dtype=np.float64)
+    weights[0] = 0.0
+    return np.asarray(values @ (weights / weights.sum()))
 
 
 def encode(weights: Weights, prices: Array) -> tuple[Array, Array]:

@@ -44,10 +44,12 @@ def train(
     patience: Annotated[
         int | None, typer.Option(help="Epochs without a better validation loss. [5]", show_default=False)
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Windows a step. [128]", show_default=False)] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of AdamW. [0.0003]", show_default=False)] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option(help="Of AdamW, on weights. [0.0001]", show_default=False)
+    batch_size: Annotated[int | None, typer.Option(help="Windows a step. [512]", show_default=False)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of AdamW. [0.0005]", show_default=False)] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Of AdamW, on weights. [0.5]", show_default=False)] = None,
+    averaging: Annotated[
+        float | None,
+        typer.Option(help="Of the weights kept, from step to step; 0: the last ones. [0.98]", show_default=False),
     ] = None,
     clip_norm: Annotated[float | None, typer.Option(help="Largest gradient norm. [1.0]", show_default=False)] = None,
     validation_share: Annotated[float | None, typer.Option(help="Of the sessions. [0.15]", show_default=False)] = None,

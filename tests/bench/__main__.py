@@ -13,7 +13,20 @@ from rich.table import Table
 
 from export.data.prices import Prices, read_prices
 from export.demo_data import demo_prices
-from tests.bench import batch, container, designs, graph, market, memory, package, proof, start, training, warm
+from tests.bench import (
+    batch,
+    container,
+    designs,
+    evaluation,
+    graph,
+    market,
+    memory,
+    package,
+    proof,
+    start,
+    training,
+    warm,
+)
 from tests.bench.measure import figures
 
 MODELS = Path(__file__).parent.parent.parent / "models"
@@ -60,6 +73,7 @@ def _measured(prices: Prices, scratch: Path) -> Iterator[tuple[str, Iterable[tup
     yield "training", training.rows(prices)
     yield "market data", market.rows(scratch)
     yield "batch", batch.rows(MODELS, scratch)
+    yield "evaluation", evaluation.rows(scratch)
     built = scratch / "package"
     said = package.build(built)
     yield "the package", package.rows(built, said, scratch)

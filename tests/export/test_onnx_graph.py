@@ -46,7 +46,7 @@ def test_nothing_is_computed_that_only_depends_on_weights(exported):
     for node in model.graph.node:
         assert computed & set(node.input), f"{node.op_type} reads constants alone"
         computed.update(node.output)
-    assert len(model.graph.node) <= 40
+    assert len(model.graph.node) <= 55
 
 
 def test_the_recurrent_nodes_start_from_zero_by_having_no_initial_state(exported):
@@ -94,4 +94,4 @@ def test_the_file_is_a_function_of_the_network_and_tells_nothing_of_the_machine(
     assert str(Path(__file__).parent.parent.parent).encode() not in content
     assert b".py" not in content
     weights = 4 * network.parameter_count()
-    assert len(content) < weights + 8_000  # the weights, once, and a few dozen nodes
+    assert len(content) < weights + 16_000  # the weights, once, a few dozen nodes, the means of the volatility features

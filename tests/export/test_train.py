@@ -14,7 +14,7 @@ from export.losses import loss_of, pinball
 from export.network import Network
 from export.onnx_graph import export_onnx
 from export.train import Progress, _optimizer, _shuffled, _step, train
-from export.training_state import MODEL_FILE, STATE_FILE
+from export.training_state import TrainingState, MODEL_FILE, STATE_FILE
 from tests.export.conftest import SMALL
 
 FOUR = dataclasses.replace(SMALL, epochs=4, learning_rate=0.02)
@@ -227,7 +227,7 @@ def test_each_epoch_sees_every_window_once_in_an_order_of_its_own():
     assert len({tuple(order.tolist()) for order in (rows, first, second, _shuffled(rows, 1, 1))}) == 4
 
 
-def test_a_step_clips_the_gradient_and_decays_weights_only(prices):
+def test_a_step_clips_the_gradient_and_decays_the_weights_of_the_lstm_and_linear_only(prices):
     config = dataclasses.replace(SMALL, clip_norm=1e-3, weight_decay=0.1)
     torch.manual_seed(0)
     network = Network(config)
@@ -237,7 +237,30 @@ def test_a_step_clips_the_gradient_and_decays_weights_only(prices):
     assert norm <= 1.001e-3
     decayed = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     for name, parameter in network.named_parameters():
-        assert decayed[id(parameter)] == (0.1 if "weight" in name else 0.0), name
+        assert decayed[id(parameter)] == (0.1 if "weight" in name and name != "volatility.weight" else 0.0), name
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_what_is_kept_is_the_running_average_of_the_weights(prices, tmp_path, averaging):
+    config = dataclasses.replace(SMALL, epochs=1, averaging=averaging)
+    seen = []
+
+    class Watched(TrainingState):
+        def average(self):
+            seen.append(torch.cat([p.detach().flatten().clone() for p in self.network.parameters()]))
+            super().average()
+            self.last = torch.cat([p.detach().flatten().clone() for p in self.averaged.parameters()])
+            kept.append(self.last)
+
+    kept = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("export.train.TrainingState", Watched)
+        train(prices, config, tmp_path)
+    expected = kept[0]
+    for step, weights in enumerate(seen[1:], start=1):
+        expected = averaging * expected + (1 - averaging) * weights
+        torch.testing.assert_close(kept[step], expected, rtol=1e-4, atol=1e-6)
+    assert len(seen) > 3
 
 
 def test_one_quantile_is_enough(prices, tmp_path):

@@ -95,7 +95,7 @@ def test_a_trace_holds_every_day_of_every_unit_and_starts_from_nothing(weights, 
 
 def test_head_and_price_are_each_others_inverse(weights, windows):
     x, scale = gates.encode(weights, windows)
-    head = gates.head(weights, gates.trace(weights, x)[-1]["hidden"][-1])
+    head = gates.head(weights, gates.trace(weights, x)[-1]["hidden"][-1], x, scale)
     prices = gates.decode(weights, head, scale, windows)
     assert np.allclose(gates.undecode(weights, prices, scale, windows), head, rtol=1e-9, atol=1e-11)
 

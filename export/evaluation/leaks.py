@@ -1,0 +1,38 @@
+"""Catches a method that looks ahead: other closes after a day must leave every forecast up to that day as it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from export.data.prices import Prices
+from export.errors import GateRefused
+from export.evaluation.cases import Cases, Forecast
+
+DAYS = 3  # at which the future is exchanged
+
+
+def refuse_look_ahead(name: str, forecast: Callable[[Prices, Cases], Forecast], prices: Prices, cases: Cases) -> None:
+    """Raise `GateRefused` when a forecast changes with closes that came after its cutoff.
+
+    The closes after a day are exchanged for a made random walk; of the cases up to that day the last ones are asked.
+    """
+    cutoffs = np.unique(cases.cutoffs)
+    for day in cutoffs[np.linspace(0, len(cutoffs) - 1, DAYS + 2).astype(int)[1:-1]]:
+        known = np.flatnonzero(cases.cutoffs <= day)
+        asked = cases.take(known[np.argsort(cases.cutoffs[known], kind="stable")[-256:]])
+        before = forecast(prices, asked)
+        after = forecast(_other_future(prices, day), asked)
+        for one, other in ((before.median, after.median), (before.quantiles, after.quantiles)):
+            if one is not None and other is not None and not np.array_equal(one, other):
+                raise GateRefused(f"{name} looks ahead: closes after {day} change what it said on {day} or before")
+
+
+def _other_future(prices: Prices, day: np.datetime64) -> Prices:
+    later = prices.ds > day
+    shocks = np.random.default_rng(0).normal(0.0, 0.05, int(later.sum()))
+    y = prices.y.copy()
+    y[later] *= np.exp(np.cumsum(shocks) % 3.0)
+    return dataclasses.replace(prices, y=y)

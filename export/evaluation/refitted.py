@@ -1,0 +1,69 @@
+"""The forecasts of a network that is trained anew for each fold, on what was known before it."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from export.config import Config
+from export.data.price_table import starts_of
+from export.data.prices import Prices
+from export.evaluation.cases import Cases, Forecast
+from export.evaluation.folds import Fold
+from export.network import Network
+from export.train import train
+
+BLOCK = 256  # windows at a time
+
+
+def refitted(
+    prices: Prices,
+    cases: Cases,
+    folds: Sequence[Fold],
+    config: Config,
+    on_fold: Callable[[int, int], None] = lambda *_: None,
+) -> Forecast:
+    """Train on the closes up to each fold, less `horizon` sessions, and forecast its cases; (cases, horizon, levels).
+
+    The part that chooses the epoch is the last of those closes, so that no test close chooses anything.
+    Raises `InputError` when a fold leaves too little to train on.
+    """
+    found = np.full((len(cases), config.horizon, len(config.quantiles)), np.nan)
+    for number, fold in enumerate(folds):
+        on_fold(number, len(folds))
+        past = known_to(prices, fold.known_until, config)
+        with tempfile.TemporaryDirectory(prefix="efemera-") as scratch:
+            network = train(past, dataclasses.replace(config, test_share=0.0), Path(scratch)).network
+        found[fold.cases] = forecast(network, prices, cases.take(fold.cases))
+    on_fold(len(folds), len(folds))
+    return Forecast(found[:, :, config.median_index], found)
+
+
+def known_to(prices: Prices, day: np.datetime64, config: Config) -> Prices:
+    """The closes up to `horizon` sessions before `day`; series that are too short by then are left out."""
+    sessions = np.unique(prices.ds[prices.ds <= day])
+    last = sessions[max(len(sessions) - 1 - config.horizon, 0)]
+    kept = prices.ds <= last
+    lengths = np.add.reduceat(kept.astype(np.int64), prices.starts[:-1])
+    enough = lengths >= config.window + config.horizon
+    rows = kept & enough[prices.owners()]
+    ids = tuple(name for name, good in zip(prices.ids, enough, strict=True) if good)
+    return dataclasses.replace(prices, ids=ids, starts=starts_of(lengths[enough]), ds=prices.ds[rows], y=prices.y[rows])
+
+
+@torch.no_grad()
+def forecast(network: Network, prices: Prices, cases: Cases) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """What a network says of each case, in log returns since its cutoff: (cases, horizon, levels)."""
+    network.eval()
+    window = np.arange(1 - network.config.window, 1)
+    parts = []
+    for start in range(0, len(cases), BLOCK):
+        closes = torch.from_numpy(prices.y[cases.rows[start : start + BLOCK, None] + window])
+        _, quantiles = network(closes)
+        parts.append(torch.log(quantiles / closes[:, -1:, None]).numpy())
+    return np.concatenate(parts)
