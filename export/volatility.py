@@ -49,7 +49,7 @@ class VolatilityFeatures(nn.Module):
 
     def forward(self, x: Tensor, scale: Tensor) -> Tensor:
         """The features, each within ±`LIMIT`: logarithms of the window's mean square, of its mean absolute return over
-        about a week and a month, and of the scale; its falls over a week and a month, less a half; half the last return.
+        about a week and a month, and of the scale; its falls over as long, less a half; half the last return.
         """
         size = x.abs()
         powers = torch.cat([x, size, x * x, x * size], dim=1)  # (batch, 4 × window)

@@ -14,10 +14,7 @@ from export.errors import InputError
 from export.screen import out as screen
 from export.screen import print_json, progress_bar, say, say_notes
 
-LABELS = {
-    "efemera": "Efemera", "naive": "naive", "drift": "drift", "constant": "constant quantiles", "ewma": "EWMA",
-    "garch": "GARCH-t", "auto_ets": "AutoETS", "auto_theta": "AutoTheta",
-}  # fmt: skip
+LEVELS = ("50", "80", "95")  # shown
 
 
 def evaluate(
@@ -115,7 +112,10 @@ def _history(folder: Path) -> list[dict[str, float]] | None:
     """The losses of the training, where the checkpoint tells them."""
     from export.checkpoint import read_checkpoint
 
-    history: list[dict[str, float]] | None = read_checkpoint(folder / "model_lstm.pth")[1].get("history")
+    checkpoint = folder / "model_lstm.pth"
+    history: list[dict[str, float]] | None = (
+        read_checkpoint(checkpoint)[1].get("history") if checkpoint.exists() else None
+    )
     return history
 
 
@@ -142,6 +142,9 @@ def _plain(found: list[Any]) -> Any:
 
 def show(evaluation: dict[str, Any]) -> None:
     """Every method on the same rows, the verdict and its reasons."""
+    from export.evaluation.methods import LABELS
+    from export.evaluation.report_numbers import number, percent, quotient
+
     data = evaluation["data"]
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -151,16 +154,15 @@ def show(evaluation: dict[str, Any]) -> None:
         caption_justify="left",
     )
     table.add_column("method", no_wrap=True)
-    for name in ("error", "pinball", "all steps", "in 50%", "in 80%", "in 95%"):
+    for name in ("error", "pinball", "all steps", *(f"in {level}%" for level in LEVELS)):
         table.add_column(name, justify="right", no_wrap=True)
     by_step = {line["step"]: line["methods"] for line in evaluation["scores"] if line["part"] == "all"}
     for name, scores in by_step[1].items():
-        row = [LABELS[name], f"{scores['rel_mae']:.4f}"]
+        row = [LABELS[name], number(scores["rel_mae"], 4)]
         if "pinball" in scores:
-            ratios = [by_step[step][name]["pinball"] / by_step[step]["ewma"]["pinball"] for step in (1, 0)]
-            row += [f"{ratio:.4f}" for ratio in ratios]
-            row += [f"{100 * scores['coverage'][level]['share']:.1f}%" for level in ("50", "80", "95")
-                    if level in scores["coverage"]]  # fmt: skip
+            ratios = [quotient(by_step[step][name]["pinball"], by_step[step]["ewma"]["pinball"]) for step in (1, 0)]
+            row += [number(ratio, 4) for ratio in ratios]
+            row += [percent(scores["coverage"][level]["share"]) for level in LEVELS if level in scores["coverage"]]
         table.add_row(*row)
     say(
         f"{evaluation['cases']:,} forecasts of {len(data['ids'])} series, "

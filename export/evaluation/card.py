@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from export.evaluation.report import VERDICTS
+from export.evaluation.report_numbers import UNKNOWN, number, quotient, share_with_interval
 from export.evaluation.report_plots import METHODS, compared, methods_of, steps_of
 from export.parity import tolerance_for
 
@@ -41,9 +42,9 @@ def _rows(evaluation: dict[str, Any]) -> list[list[str]]:
     methods = methods_of(evaluation, "all", 1)
     rows = []
     for name, scores in methods.items():
-        row = [METHODS[name][0], f"{scores['rel_mae']:.4f}"]
+        row = [METHODS[name][0], number(scores["rel_mae"], 4)]
         if "pinball" in scores:
-            row += [f"{scores['pinball']:.6f}", f"{scores['pinball'] / methods['ewma']['pinball']:.4f}"]
+            row += [number(scores["pinball"], 6), number(quotient(scores["pinball"], methods["ewma"]["pinball"]), 4)]
             row += [_share(scores["coverage"].get(level)) for level in LEVELS]
         rows.append(row + [""] * (7 - len(row)))
     return rows
@@ -71,8 +72,8 @@ def _thirds(evaluation: dict[str, Any]) -> str:
 
 def _share(cover: dict[str, float] | None) -> str:
     if cover is None:
-        return "–"
-    return f"{100 * cover['share']:.1f}% [{100 * cover['low']:.1f}, {100 * cover['high']:.1f}]"
+        return UNKNOWN
+    return share_with_interval(cover)
 
 
 def _plain(value: Any) -> Any:
@@ -82,7 +83,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if isinstance(value, str):
-        for mark in "\\`*_{}[]<>#|":
+        for mark in "\\`*_{}[]<>#|&~":
             value = value.replace(mark, f"\\{mark}")
         return " ".join(value.split())
     return value

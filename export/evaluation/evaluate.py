@@ -67,7 +67,9 @@ def judge(
     """
     dates = len(np.unique(cases.cutoffs))
     if dates < FEWEST_DATES:
-        raise InputError(f"{dates} cutoff dates are left to judge; at least {FEWEST_DATES} are needed")
+        raise InputError(
+            f"{dates} cutoff dates are left to judge, of {FEWEST_DATES} at least: bring more closes, or an earlier --from"
+        )
     owners = [int(owner) for owner in np.unique(cases.owners)]
     parts: dict[int, _Part] = {}
     with ProcessPoolExecutor(
@@ -85,7 +87,8 @@ def judge(
     asked = np.concatenate([parts[owner].asked for owner in owners])
     after = {name: _concatenated([parts[owner].slow[name] for owner in owners]) for name in parts[owners[0]].slow}
     counts = sum((parts[owner].fits for owner in owners), start=garch.FitCounts())
-    return Judged(cases, found, asked, after, (counts.note(),))
+    notes = (counts.note(),) if counts.kept or counts.targeted else ()
+    return Judged(cases, found, asked, after, notes)
 
 
 def evaluation_of(prices: Prices, judged: Judged, levels: Sequence[float], told: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from export.evaluation.cases import Array
 from export.evaluation.evaluate import Judged
 from export.evaluation.measures import mean_pinball
 from export.evaluation.report_fans import Fan
+from export.evaluation.report_numbers import quotient
 from export.evaluation.scorecard import OURS
 
 FANS = 10  # drawn of a series, `horizon` sessions apart, before its last cutoff
@@ -25,7 +26,10 @@ def fans_of(prices: Prices, judged: Judged, levels: Sequence[float]) -> tuple[Fa
     for owner in np.unique(cases.owners):
         own = cases.owners == owner
         first, theirs = (mean_pinball(cases.returns[own, 0], one[own, 0], levels) for one in (ours, ewma))
-        ratios[int(owner)] = first / theirs
+        ratios[int(owner)] = quotient(first, theirs)  # nan for a series that stands still
+    ratios = {owner: ratio for owner, ratio in ratios.items() if np.isfinite(ratio)}
+    if not ratios:
+        return ()
     order = sorted(ratios, key=lambda owner: ratios[owner])
     places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
     chosen = dict(list({order[place]: rank for rank, place in reversed(places.items())}.items())[::-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +53,9 @@ def stand(
                 f"{candidate} and {champion} do not forecast the same steps and quantiles; "
                 "there is no fair comparison, so promote with --no-champion"
             )
-        ends = [np.datetime64(one["last_date"]) for one in (training, seen) if one is not None]
-        if first is None and ends:
-            later = np.unique(prices.ds[prices.ds > max(ends)])
-            if len(later) > model.horizon:
-                first = later[model.horizon]
+        first = _unseen_by_both(prices, (training, seen), model.horizon, first)
+    if training is not None and first is not None and first <= np.datetime64(training["last_date"]):
+        _refuse_seen(prices, training, first)
     settings = dataclasses.replace(settings, first=first)
     evaluation, judged = evaluate_model(prices, model, training, settings, on_progress)
     objections = list(evaluation["reasons"]) if evaluation["verdict"] == "rejected" else []
@@ -68,8 +66,8 @@ def stand(
         against = compare(losses[0], losses[1], judged.cases.cutoffs, model.horizon)
         if against["low"] > 1:
             objections.append(
-                f"It is worse than the champion {other.version}: its pinball loss is {against['ratio']:.4f} times "
-                f"({against['low']:.4f} to {against['high']:.4f})."
+                f"It is worse than the champion {other.version}; its pinball loss beside that one's: "
+                f"{against['ratio']:.4f} ({against['low']:.4f} to {against['high']:.4f})."
             )
     return Candidacy(evaluation, judged, against, objections)
 
@@ -95,6 +93,32 @@ def promote(candidacy: Candidacy, candidate: Path, folder: Path, *, forced: str 
                 (staging / name).replace(folder / name)
     except OSError as error:
         raise InputError(f"{folder}: can't be written ({error.strerror or error})") from None
+
+
+def _unseen_by_both(
+    prices: Prices, trainings: Sequence[dict[str, Any] | None], horizon: int, wanted: np.datetime64 | None
+) -> np.datetime64:
+    """The first cutoff after the training data of both models, or the one that was asked for."""
+    if wanted is not None:
+        return wanted
+    ends = [np.datetime64(one["last_date"]) for one in trainings if one is not None]
+    if len(ends) < len(trainings):
+        raise InputError("a model does not say what it was trained on; say from which day on to judge both: --from")
+    later = np.unique(prices.ds[prices.ds > max(ends)])
+    if len(later) <= horizon + 1:
+        raise InputError(
+            f"the models were trained on closes up to {max(ends)}; the table has {len(later)} sessions after that"
+        )
+    return np.datetime64(later[horizon])
+
+
+def _refuse_seen(prices: Prices, training: dict[str, Any], first: np.datetime64) -> None:
+    """Nothing is promoted by what it was trained on."""
+    if common := sorted(set(training["ids"]) & set(prices.ids)):
+        raise InputError(
+            f"--from {first}: the candidate was trained on {common[0]} up to {training['last_date']}; "
+            "judge it from later on, or on other series"
+        )
 
 
 def _training(folder: Path) -> dict[str, Any] | None:

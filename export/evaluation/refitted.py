@@ -13,6 +13,7 @@ import torch
 from export.config import Config
 from export.data.price_table import starts_of
 from export.data.prices import Prices
+from export.errors import InputError
 from export.evaluation.cases import Cases, Forecast
 from export.evaluation.folds import Fold
 from export.network import Network
@@ -37,8 +38,13 @@ def refitted(
     for number, fold in enumerate(folds):
         on_fold(number, len(folds))
         past = known_to(prices, fold.known_until, config)
-        with tempfile.TemporaryDirectory(prefix="efemera-") as scratch:
-            network = train(past, dataclasses.replace(config, test_share=0.0), Path(scratch)).network
+        try:
+            with tempfile.TemporaryDirectory(prefix="efemera-") as scratch:
+                network = train(past, dataclasses.replace(config, test_share=0.0), Path(scratch)).network
+        except InputError as error:
+            raise InputError(
+                f"the closes before {fold.known_until} are too few to train on ({error}); start later with --from"
+            ) from None
         found[fold.cases] = forecast(network, prices, cases.take(fold.cases))
     on_fold(len(folds), len(folds))
     return Forecast(found[:, :, config.median_index], found)

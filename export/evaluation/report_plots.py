@@ -13,22 +13,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from export.evaluation.methods import LABELS
 from export.evaluation.report_fans import Fan, draw_fans
 from export.evaluation.report_look import DOTTED, FEW, STYLE, new_figure, put_legend
 from export.evaluation.report_numbers import quotient
 from export.evaluation.report_training import draw_training
 from export.plots import ACCENT, COVERAGE, FAN, INK, MUTED
 
-METHODS = {  # how each is called and drawn: label, colour, marker; in the order of the tables
-    "efemera": ("Efemera", ACCENT, "o"),
-    "naive": ("Naive", INK, "x"),
-    "drift": ("Drift", "#8a94a0", "v"),
-    "constant": ("Constant quantiles", "#8a6fb0", "s"),
-    "ewma": ("EWMA", "#2b6c8f", "D"),
-    "garch": ("GARCH-t", "#5f7f1f", "^"),
-    "auto_ets": ("AutoETS", "#c0912f", "<"),
-    "auto_theta": ("AutoTheta", "#3f9c8f", ">"),
+LOOKS = {
+    "efemera": (ACCENT, "o"),
+    "naive": (INK, "x"),
+    "drift": ("#8a94a0", "v"),
+    "constant": ("#8a6fb0", "s"),
+    "ewma": ("#2b6c8f", "D"),
+    "garch": ("#5f7f1f", "^"),
+    "auto_ets": ("#c0912f", "<"),
+    "auto_theta": ("#3f9c8f", ">"),
 }
+METHODS = {name: (label, *LOOKS[name]) for name, label in LABELS.items()}  # label, colour, marker
 TERCILES = ("low", "middle", "high")  # of volatility at the cutoff
 SIGMAS = 1.96  # a normal 95% interval, to either side
 

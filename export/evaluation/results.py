@@ -51,7 +51,9 @@ def evaluation_json(evaluation: dict[str, Any]) -> bytes:
 def digest_of(evaluation: dict[str, Any]) -> str:
     """SHA-256 in hex over all but `evaluated_at` and `sha256`."""
     told = {name: value for name, value in evaluation.items() if name not in ("evaluated_at", "sha256")}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    ).hexdigest()
 
 
 def _table(evaluation: dict[str, Any]) -> str:

@@ -58,6 +58,9 @@ def evaluate_training(
     """
     from export.evaluation.refitted import refitted  # PyTorch
 
+    if len(config.quantiles) < 3:
+        raise InputError("head: 'guide' says one number; only a network with quantiles can be evaluated")
+
     sessions = np.unique(prices.ds)
     first = settings.first if settings.first is not None else sessions[len(sessions) // 2]
     cases = cases_of(prices, config.window, config.horizon, first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -80,7 +81,7 @@ def compare(ours: Array, theirs: Array, cutoffs: NDArray[np.datetime64], horizon
     by_date = [np.bincount(turn, losses) / count for losses in (ours, theirs)]
     test = diebold_mariano(by_date[0], by_date[1], horizon)
     return {
-        "ratio": float(ours.sum() / theirs.sum()),
+        "ratio": float(ours.sum() / theirs.sum()) if theirs.any() else math.nan,
         "low": low,
         "high": high,
         "statistic": test.statistic,

@@ -58,7 +58,7 @@ def place(tmp_path):
     with zipfile.ZipFile(tmp_path / "COTAHIST_A2024.ZIP", "w") as archive:
         archive.writestr("COTAHIST_A2024.TXT", quotes)
     (tmp_path / "actions.csv").write_text("unique_id,ds,kind,value\nPETR4,2024-12-27,dividend,0.6\n")
-    days = np.arange("2021-01-01", "2021-09-01", dtype="datetime64[D]")
+    days = np.arange("2018-01-01", "2021-09-01", dtype="datetime64[D]")
     with (tmp_path / "prices.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["unique_id", "ds", "y"])

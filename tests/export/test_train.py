@@ -14,7 +14,7 @@ from export.losses import loss_of, pinball
 from export.network import Network
 from export.onnx_graph import export_onnx
 from export.train import Progress, _optimizer, _shuffled, _step, train
-from export.training_state import TrainingState, MODEL_FILE, STATE_FILE
+from export.training_state import MODEL_FILE, STATE_FILE, TrainingState
 from tests.export.conftest import SMALL
 
 FOUR = dataclasses.replace(SMALL, epochs=4, learning_rate=0.02)

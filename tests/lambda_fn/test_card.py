@@ -19,7 +19,8 @@ def test_the_model_card_is_the_artefacts_own_words(forecaster):
     assert found["parity"]["worst"] == parity["worst"]
     assert found["parity"]["tolerance"] == parity["tolerance"]
     assert found["parity"]["cases"] == len(parity["cases"])
-    assert (found["verdict"], found["evaluation"]) == ("unevaluated", None)
+    evaluation = json.loads((MODELS / "evaluation.json").read_text())
+    assert (found["verdict"], found["evaluation"]) == (evaluation["verdict"], evaluation)
     assert found["model_digest"] == forecaster.model_digest
     assert found["limits"]["window"] == 60
     assert found["limits"]["levels"] == [95, 80, 50]

@@ -150,7 +150,9 @@ def test_the_session_runs_in_one_thread_that_never_spins_and_keeps_no_arena():
 
 def test_the_verdict_is_that_of_this_very_model(folder, forecaster):
     evaluation = {"schema_version": 1, "model_digest": forecaster.model_digest, "verdict": "calibrated"}
-    assert forecaster.verdict == "unevaluated"
+    assert forecaster.verdict == json.loads((MODELS / "evaluation.json").read_text())["verdict"]
+    (folder / "evaluation.json").unlink()
+    assert Forecaster(folder).verdict == "unevaluated"
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
     assert Forecaster(folder).verdict == "calibrated"
     (folder / "evaluation.json").write_text(json.dumps({**evaluation, "model_digest": "0" * 12}))

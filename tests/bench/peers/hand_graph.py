@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.network import Network
 from export.scaling import INPUT_LIMIT, SCALE_CEILING, SCALE_FLOOR
+from export.volatility import LIMIT, SMALLEST
 
 
 def hand_graph(network: Network) -> bytes:
@@ -58,7 +59,24 @@ def hand_graph(network: Network) -> bytes:
     node("Squeeze", ["last", zero], "hidden")
     linear = network.linear
     weight, bias = const("weight", linear.weight.detach().numpy()), const("bias", linear.bias.detach().numpy())
-    node("Gemm", ["hidden", weight, bias], "raw", transB=1)
+    node("Gemm", ["hidden", weight, bias], "of_lstm", transB=1)
+    features, widths = network.features, network.volatility.weight.detach().numpy().reshape(config.horizon, 2, -1)
+    node("Abs", ["x"], "size")
+    node("Mul", ["x", "x"], "square")
+    node("Mul", ["x", "size"], "signed_square")
+    node("Concat", ["x", "size", "square", "signed_square"], "powers", axis=1)
+    node("MatMul", ["powers", const("mean_sizes", features.sizes.numpy())], "sizes_only")
+    node("Clip", ["sizes_only", const("smallest", np.float32(SMALLEST))], "sizes_bounded")
+    node("Cast", ["scale"], "scale32", to=TensorProto.FLOAT)
+    node("Concat", ["sizes_bounded", "scale32"], "positive", axis=1)
+    node("Log", ["positive"], "logarithms")
+    node("MatMul", ["powers", const("mean_signed", features.signed.numpy())], "signed")
+    node("Concat", ["logarithms", "signed"], "off_centre", axis=1)
+    node("Add", ["off_centre", const("centre", features.centre.numpy())], "features_free")
+    bounds = [const(name, np.float32(limit)) for name, limit in (("least", -LIMIT), ("most", LIMIT))]
+    node("Clip", ["features_free", *bounds], "features")
+    of_features = np.pad(widths, ((0, 0), (1, 0), (0, 0))).reshape(config.horizon * 3, -1)  # locations read none
+    node("Gemm", ["features", const("of_features", of_features), "of_lstm"], "raw", transB=1)
     node("Reshape", ["raw", const("shape", np.array([-1, config.horizon, 3]))], "raw_steps")
     node("Split", ["raw_steps", const("sizes", np.array([1, 2]))], "location", "log_width", axis=2)
     node("Exp", ["log_width"], "width")

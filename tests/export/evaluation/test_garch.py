@@ -23,7 +23,7 @@ from export.evaluation.garch import (
     step_quantiles,
     targeted_garch,
 )
-from tests.export.evaluation.test_baselines import (
+from tests.export.evaluation.series import (
     LEVELS,
     assert_equal_forecasts,
     assert_ordered,

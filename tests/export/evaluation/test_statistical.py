@@ -11,7 +11,7 @@ from statsforecast.models import AutoETS, AutoTheta
 from export.data.prices import make_prices
 from export.evaluation.baselines import cut_folds
 from export.evaluation.statistical import auto_ets, auto_theta
-from tests.export.evaluation.test_baselines import (
+from tests.export.evaluation.series import (
     HORIZON,
     LEVELS,
     assert_equal_forecasts,
