@@ -68,7 +68,7 @@ def judge(
     dates = len(np.unique(cases.cutoffs))
     if dates < FEWEST_DATES:
         raise InputError(
-            f"{dates} cutoff dates are left to judge, of {FEWEST_DATES} at least: bring more closes, or an earlier --from"
+            f"{dates} cutoff dates are left to judge, of {FEWEST_DATES} at least: bring more closes or an earlier --from"
         )
     owners = [int(owner) for owner in np.unique(cases.owners)]
     parts: dict[int, _Part] = {}
