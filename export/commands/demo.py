@@ -20,7 +20,7 @@ from export.errors import EfemeraError, InputError
 from export.screen import say
 
 EPOCHS = 5
-LEARNING_RATE = 2e-3  # the demo has few windows: larger steps than on a whole market
+LEARNING_RATE, BATCH_SIZE = 1e-3, 128  # the demo has few windows: larger and more steps than on a whole market
 
 
 def demo(
@@ -51,7 +51,7 @@ def demo(
     say(f"{len(prices.ids) - 1} made series: seeded GARCH(1,1), with volatility that clusters and fat tails")
 
     _headline(2, "Training")
-    fit(prices, Config(epochs=epochs, learning_rate=LEARNING_RATE), run)
+    fit(prices, Config(epochs=epochs, learning_rate=LEARNING_RATE, batch_size=BATCH_SIZE), run)
 
     _headline(3, "Export and parity")
     network, training = read_checkpoint(run / MODEL_FILE)

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def judge(
     dates = len(np.unique(cases.cutoffs))
     if dates < FEWEST_DATES:
         raise InputError(
-            f"{dates} cutoff dates are left to judge, of {FEWEST_DATES} at least: bring more closes or an earlier --from"
+            f"{dates} cutoff dates are left to judge, of {FEWEST_DATES} at least: bring more closes, or --from earlier"
         )
     owners = [int(owner) for owner in np.unique(cases.owners)]
     parts: dict[int, _Part] = {}
@@ -80,7 +81,12 @@ def judge(
     ) as pool:
         futures = {pool.submit(_of_one_series, owner): owner for owner in owners}
         for done, future in enumerate(as_completed(futures), start=1):
-            parts[futures[future]] = future.result()
+            try:
+                parts[futures[future]] = future.result()
+            except BrokenProcessPool:
+                raise InputError(
+                    "a process was ended by the system, perhaps for want of memory; try fewer --processes"
+                ) from None
             on_progress("baselines", done, len(owners))
     names = list(parts[owners[0]].forecasts)
     found = {OURS: ours, **{name: _joined(cases, [parts[owner].forecasts[name] for owner in owners]) for name in names}}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from export.config import Config
 from export.data.price_table import starts_of
 from export.data.prices import Prices
 from export.errors import InputError
-from export.evaluation.cases import Cases, Forecast
+from export.evaluation.cases import Array, Cases, Forecast
 from export.evaluation.folds import Fold
 from export.network import Network
 from export.train import train
@@ -28,26 +30,43 @@ def refitted(
     folds: Sequence[Fold],
     config: Config,
     on_fold: Callable[[int, int], None] = lambda *_: None,
+    processes: int = 1,
 ) -> Forecast:
     """Train on the closes up to each fold, less `horizon` sessions, and forecast its cases; (cases, horizon, levels).
 
-    The part that chooses the epoch is the last of those closes, so that no test close chooses anything.
-    Raises `InputError` when a fold leaves too little to train on.
+    The part that chooses the epoch is the last of those closes, so that no test close chooses anything. Folds are
+    trained side by side in `processes`, with the same result. Raises `InputError` when a fold leaves too little to
+    train on.
     """
     found = np.full((len(cases), config.horizon, len(config.quantiles)), np.nan)
-    for number, fold in enumerate(folds):
-        on_fold(number, len(folds))
-        past = known_to(prices, fold.known_until, config)
-        try:
-            with tempfile.TemporaryDirectory(prefix="efemera-") as scratch:
-                network = train(past, dataclasses.replace(config, test_share=0.0), Path(scratch)).network
-        except InputError as error:
-            raise InputError(
-                f"the closes before {fold.known_until} are too few to train on ({error}); start later with --from"
-            ) from None
-        found[fold.cases] = forecast(network, prices, cases.take(fold.cases))
-    on_fold(len(folds), len(folds))
+    on_fold(0, len(folds))
+    if processes > 1:
+        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+            futures = {
+                pool.submit(_trained_for, prices, cases.take(fold.cases), fold.known_until, config): fold
+                for fold in folds
+            }
+            for done, future in enumerate(as_completed(futures), start=1):
+                found[futures[future].cases] = future.result()
+                on_fold(done, len(folds))
+    else:
+        for done, fold in enumerate(folds, start=1):
+            found[fold.cases] = _trained_for(prices, cases.take(fold.cases), fold.known_until, config)
+            on_fold(done, len(folds))
     return Forecast(found[:, :, config.median_index], found)
+
+
+def _trained_for(prices: Prices, cases: Cases, day: np.datetime64, config: Config) -> Array:
+    """What a network trained for the fold that begins on a day says of its cases."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="efemera-") as scratch:
+            past = known_to(prices, day, config)
+            network = train(past, dataclasses.replace(config, test_share=0.0), Path(scratch)).network
+    except InputError as error:
+        raise InputError(
+            f"the closes before {day} are too few to train on ({error}); start later with --from"
+        ) from None
+    return forecast(network, prices, cases)
 
 
 def known_to(prices: Prices, day: np.datetime64, config: Config) -> Prices:
@@ -63,7 +82,7 @@ def known_to(prices: Prices, day: np.datetime64, config: Config) -> Prices:
 
 
 @torch.no_grad()
-def forecast(network: Network, prices: Prices, cases: Cases) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def forecast(network: Network, prices: Prices, cases: Cases) -> Array:
     """What a network says of each case, in log returns since its cutoff: (cases, horizon, levels)."""
     network.eval()
     window = np.arange(1 - network.config.window, 1)

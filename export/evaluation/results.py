@@ -18,6 +18,7 @@ from export.errors import InputError
 from export.schemas import read_schema
 
 EVALUATION, SCORES = "evaluation.json", "scores.csv"
+WHOLE = ("all", "first days of folds")  # the parts that are told at every step
 COLUMNS = ("part", "step", "cases", "method", "measure", "value")
 
 
@@ -37,15 +38,20 @@ def write_results(folder: Path, evaluation: dict[str, Any]) -> list[Path]:
 
 
 def evaluation_json(evaluation: dict[str, Any]) -> bytes:
-    """The evaluation as the model's users get it, without the scores of each series; checked against its schema.
+    """The evaluation as the model's users get it, without the scores of each series and of volatility's later steps;
+    checked against its schema.
 
     A number that can't be told is null. `sha256` is of the rest without `evaluated_at`, as sorted, compact JSON.
     """
     told: dict[str, Any] = _without_nan(evaluation)
-    told["scores"] = [line for line in told["scores"] if not line["part"].startswith("series ")]
+    told["scores"] = [line for line in told["scores"] if line["part"] in WHOLE or _is_first_of_third(line)]
     told["sha256"] = digest_of(told)
     jsonschema.validate(told, read_schema("evaluation"))
     return (json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _is_first_of_third(line: dict[str, Any]) -> bool:
+    return str(line["part"]).startswith("volatility ") and line["step"] == 1
 
 
 def digest_of(evaluation: dict[str, Any]) -> str:

@@ -71,6 +71,7 @@ def evaluate_training(
         ours = refitted(
             prices, cases, folds, dataclasses.replace(config, seed=seed),
             lambda done, total, seed=seed: on_progress(f"training, seed {seed}", done, total),  # type: ignore[misc]
+            settings.processes,
         )  # fmt: skip
         if judged is None:  # the baselines do not change with the seed
             judged = judge(

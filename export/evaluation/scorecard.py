@@ -37,8 +37,7 @@ def scores_of(cases: Cases, forecasts: Mapping[str, Forecast], scales: Scales, l
     """
     lines = []
     for part, which in _parts(cases):
-        steps = range(cases.horizon + 1) if part == "all" else [1]
-        for step in steps:
+        for step in range(cases.horizon + 1):
             lines.append(
                 {
                     "part": part,

@@ -8,6 +8,7 @@ each date, and what is tested or resampled is dates.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -72,11 +73,17 @@ def dates_bootstrap(dates: NDArray[np.datetime64], draws: int, seed: int, block:
     The circular block bootstrap of Politis & Romano (1992): blocks of `block` successive dates from a random start,
     the last date followed by the first, until there are as many dates as before. A date comes with all its cases.
     """
-    distinct = len(np.unique(dates))
+    return _block_counts(len(np.unique(dates)), draws, seed, block)
+
+
+@functools.lru_cache(maxsize=4)  # the same dates are drawn for every measure
+def _block_counts(distinct: int, draws: int, seed: int, block: int) -> NDArray[np.int64]:
     starts = np.random.default_rng(seed).integers(distinct, size=(draws, -(-distinct // block)))  # (draws, blocks)
     taken = (starts[:, :, None] + np.arange(block)) % distinct  # (draws, blocks, block)
     taken = taken.reshape(draws, -1)[:, :distinct] + np.arange(draws)[:, None] * distinct  # (draws, distinct dates)
-    return np.bincount(taken.ravel(), minlength=draws * distinct).reshape(draws, distinct)
+    counts = np.bincount(taken.ravel(), minlength=draws * distinct).reshape(draws, distinct)
+    counts.flags.writeable = False
+    return counts
 
 
 def ratio_interval(
@@ -98,7 +105,7 @@ def ratio_interval(
     distinct, date = np.unique(dates, return_inverse=True)  # (distinct dates,), (cases,)
     if len(distinct) < MINIMUM_BLOCKS * block:
         return math.nan, math.nan
-    counts = dates_bootstrap(distinct, draws, seed, block)
+    counts = _block_counts(len(distinct), draws, seed, block)
     sums = np.stack([np.bincount(date, part) for part in (numerator, denominator)], axis=1)  # (distinct dates, 2)
     above, below = (counts @ sums).T  # (draws,) each
     if not below.all():

@@ -164,6 +164,27 @@ def test_the_answer_shown_is_the_one_given():
     assert f'"model_digest": "{found.model_digest}"' in text
 
 
+def test_the_account_of_the_model_is_that_of_its_evaluation():
+    evaluation = json.loads((ROOT / "models" / "evaluation.json").read_text(encoding="utf-8"))
+    [methods] = [line["methods"] for line in evaluation["scores"] if (line["part"], line["step"]) == ("all", 1)]
+    [test] = [
+        line
+        for line in evaluation["comparisons"]
+        if (line["against"], line["measure"], line["step"]) == ("ewma", "pinball", 1)
+    ]
+    rows = re.findall(r"^\| (.*) \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    told = {row.split(" | ")[0]: row.split(" | ")[1:] for row in rows}
+    covers = [f"{100 * methods['efemera']['coverage'][level]['share']:.1f}%" for level in ("50", "80", "95")]
+    ratio = f"**{test['ratio']:.3f}** [{test['low']:.3f}, {test['high']:.3f}]"
+    assert told["**Efemera**"][0] == ratio
+    assert told["**Efemera**"][2:] == covers
+    assert told["**Efemera**"][1].startswith(f"{methods['efemera']['rel_mae']:.3f} ")
+    for readme in READMES:
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        assert f"`{evaluation['verdict']}`" in text
+        assert f"{evaluation['cases']:,}".replace(",", "." if "pt" in readme else ",") in text
+
+
 def test_every_file_and_link_it_names_is_there():
     for readme in (*READMES, "models/README.md"):
         text = (ROOT / readme).read_text(encoding="utf-8")

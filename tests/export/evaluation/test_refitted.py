@@ -106,6 +106,14 @@ def test_every_case_gets_the_forecast_of_its_own_fold():
     assert np.isnan(alone.quantiles[folds[0].cases]).all()
 
 
+def test_folds_side_by_side_give_the_same():
+    prices, _ = garch_walk(series=2, days=460)
+    cases, folds = cut(prices)
+    config = dataclasses.replace(SMALL, epochs=1)
+    one, other = (refitted(prices, cases, folds[1:], config, processes=count).quantiles for count in (1, 2))
+    np.testing.assert_array_equal(one, other)
+
+
 def test_a_forecast_is_the_networks_own_answer_to_the_last_window():
     prices, _ = garch_walk(series=2, days=460)
     cases, _ = cut(prices)

@@ -56,12 +56,11 @@ def lines():
     return named
 
 
-PARTS = [("all", step) for step in STEPS]
-PARTS += [(part, 1) for part in ("volatility low", "volatility middle", "volatility high")]
-PARTS += [(f"series {name}", 1) for name in "ABC"]
+NAMES = ("all", "volatility low", "volatility middle", "volatility high", "series A", "series B", "series C")
+PARTS = [(part, step) for part in NAMES for step in STEPS]
 
 
-def test_there_is_a_line_for_each_step_of_all_and_for_step_1_of_each_part(lines):
+def test_there_is_a_line_for_each_step_of_each_part(lines):
     assert list(lines) == PARTS
     for (part, _), line in lines.items():
         assert line["cases"] == len(rows_of(part))
