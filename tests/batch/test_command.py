@@ -49,14 +49,14 @@ def test_a_run_says_what_came_of_it(efemera, market, closes, tmp_path):
     code, stdout, stderr = efemera("batch", "-p", market, "-o", out, "--as-of", DAY, "--calendar", "BVMF", *FAST)
     assert (code, stderr) == (0, "")
     [folder] = (out / "runs" / DAY).iterdir()
-    manifest = batch_run.manifest()
+    manifest, evaluation = batch_run.manifest(), json.loads((MODELS / "evaluation.json").read_text())
     assert stdout.splitlines() == [
         f"30 of 33 series forecast as of {DAY}",
         f"        1 bad price, such as VALE, ON: y '0.0' on {DAY} in prices.parquet is no price between 1e-9 and 1e12",
         f"        1 stale, such as old: last close on 2026-01-02, more than 5 sessions before {DAY}",
         f"        1 too short, such as short: 3 closes up to {DAY}; 60 are needed",
         f"written: {folder}",
-        f"model {manifest.model_version}, verdict: unevaluated; no investment advice",
+        f"model {manifest.model_version}, verdict: {evaluation['verdict']}; no investment advice",
     ]
     expected = oracle.forecasts(closes, DAY)
     found = whole(folder / "forecasts", ["unique_id", "step"])

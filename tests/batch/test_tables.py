@@ -178,7 +178,7 @@ def test_success_tells_model_input_and_counts(ran):
         "series": 42,
         "forecast": 40,
         "refused": {"bad price": 1, "too short": 1},
-        "verdict": "unevaluated",
+        "verdict": json.loads((MODELS / "evaluation.json").read_text())["verdict"],
         "hash": f"duckdb {duckdb.__version__}",
         "shard_count": 4,
         "finished_at": success["finished_at"],

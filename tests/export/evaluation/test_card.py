@@ -108,7 +108,7 @@ def test_coverage_by_volatility_is_that_of_the_thirds():
     found = evaluation()
     [told] = [text for text in read(model_card(found, manifest())) if text.startswith("Coverage of the 80% interval")]
     for third in ("low", "middle", "high"):
-        [line] = [line for line in found["scores"] if line["part"] == f"volatility {third}"]
+        [line] = [line for line in found["scores"] if (line["part"], line["step"]) == (f"volatility {third}", 1)]
         assert f"{third} {100 * line['methods']['efemera']['coverage']['80']['share']:.1f}% [" in told
 
 
