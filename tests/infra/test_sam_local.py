@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import collections
+import gzip
 import http.client
 import json
 import re
@@ -36,7 +38,8 @@ def invoke(lambda_base: list[str], built: Path) -> Invoke:
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
         answer = json.loads(run.stdout.splitlines()[-1])
-        return {**answer, "body": json.loads(answer["body"])}
+        body = gzip.decompress(base64.b64decode(answer["body"])) if answer["isBase64Encoded"] else answer["body"]
+        return {**answer, "body": json.loads(body)}
 
     return invoked
 
