@@ -21,6 +21,7 @@ from export.training_state import TrainingState, refuse_to_overwrite
 from export.windows import Split, split_by_date
 
 EVALUATION_BATCH = 256
+CACHED_BATCH = 128  # windows: twice as fast a window as 512 at once
 LINEAR_PACE = 10
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -113,13 +114,19 @@ def _keep_freed_memory() -> None:
 
 
 def _step(network: Network, optimizer: torch.optim.Optimizer, closes: Tensor, rows: Tensor) -> float:
-    """One gradient step on the windows that start at `rows` (batch,); the loss before it."""
+    """One gradient step on the windows that start at `rows` (batch,); the loss before it.
+
+    The gradient is summed over parts of the batch that fit into the processor's cache.
+    """
     optimizer.zero_grad(set_to_none=True)
-    loss = loss_of(network, closes, rows)
-    loss.backward()  # type: ignore[no-untyped-call]
+    total = 0.0
+    for part in torch.split(rows, CACHED_BATCH):
+        loss = loss_of(network, closes, part) * (len(part) / len(rows))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.item()
     nn.utils.clip_grad_norm_(network.parameters(), network.config.clip_norm)
     optimizer.step()
-    return loss.item()
+    return total
 
 
 def _optimizer(network: Network) -> torch.optim.Optimizer:
