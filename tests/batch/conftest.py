@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
+import types
 from functools import cache
 from pathlib import Path
 
@@ -15,11 +17,14 @@ import pandas as pd
 import pytest
 from moto import mock_aws
 
-from lambda_fn import batch_run, store
+from lambda_fn import batch_run, plan, store
+from lambda_fn.batch_run import BatchRefused, InputRefused
 from lambda_fn.forecaster import SERVED, open_session
 from tests.batch import oracle
-from tests.batch.market import DAY, table
-from tests.batch.runs import run
+from tests.batch.evenings import Evenings
+from tests.batch.market import DAY, days, one, table
+from tests.batch.runs import asked, run
+from tests.batch.s3_faults import Faults
 from tests.export.conftest import efemera as efemera
 
 MODELS = Path(__file__).parent.parent.parent / "models"
@@ -127,3 +132,55 @@ def s3(monkeypatch):
         store.client.cache_clear()
         yield client
     store.client.cache_clear()
+
+
+@pytest.fixture
+def refusal(tmp_path):
+    """What is said of some places, once nothing was written."""
+
+    def said(*places, error=InputRefused, **more):
+        with pytest.raises(BatchRefused) as caught:
+            plan.plan(asked(list(places), tmp_path / "out", **more))
+        assert caught.type is error
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "out").exists()
+        return str(caught.value)
+
+    return said
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses that boto3 would have made, in seconds."""
+    made = []
+    monkeypatch.setattr("botocore.endpoint.time", types.SimpleNamespace(sleep=made.append, time=time.time))
+    return made
+
+
+@pytest.fixture
+def faults(s3, pauses):  # noqa: ARG001 - both are in force
+    return Faults()
+
+
+@pytest.fixture
+def evenings(tmp_path):
+    return Evenings(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory):
+    """A Parquet file of thirty good series and some that are refused."""
+    folder = tmp_path_factory.mktemp("market")
+    short, bad = one("short", np.full(3, 1.0)), one("VALE, ON", [*np.full(60, 5.0), 0.0])
+    every = pd.concat([table(30, seed=8), short, bad, one("old", np.full(70, 2.0), "2026-01-02")])
+    every.to_parquet(folder / "prices.parquet", index=False)
+    return folder / "prices.parquet"
+
+
+@pytest.fixture(scope="session")
+def scored(market, tmp_path_factory):
+    """A place with two finished evenings, the second of which scored the first."""
+    folder = tmp_path_factory.mktemp("scored")
+    for day in (days(3)[0].date().isoformat(), DAY):
+        run(market, folder / "out", day)
+    return folder / "out"

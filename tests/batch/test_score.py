@@ -1,70 +1,18 @@
 """Each run scores the forecasts of earlier ones: every step once, in returns, as pandas would."""
 
-import contextlib
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from lambda_fn import batch_run, plan
-from lambda_fn.batch_run import BatchRefused
 from tests.batch import oracle
-from tests.batch.conftest import MODELS
+from tests.batch.evenings import DAYS, Evenings, held
 from tests.batch.market import table
-from tests.batch.runs import asked, contents, forecast_all, run
-
-DAYS = [str(day.date()) for day in pd.bdate_range("2026-11-02", periods=15)]
+from tests.batch.runs import run
 
 
 @pytest.fixture(scope="module")
 def closes():
     return table(20, 90, DAYS[-1], seed=11)
-
-
-class Evenings:
-    """Runs evening after evening in one place."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.runs = {}
-
-    def run(self, day, closes, **more):
-        """The run of an evening, on what was known of these closes then."""
-        more = {"series_per_shard": 100_000} | more
-        path = self.folder / f"{day}-{len(self.runs)}.parquet"
-        closes[closes["ds"] <= day].to_parquet(path, index=False)
-        ran = run(path, self.folder / "out", day, **more)
-        self.runs[day] = ran
-        return ran
-
-    def scores(self, day):
-        """The scores table of an evening."""
-        found = pd.read_parquet(self.folder / "out" / "scores" / f"{day}.parquet")
-        return found.assign(ds=pd.to_datetime(found["ds"]), as_of=pd.to_datetime(found["as_of"]))
-
-    def made(self, *days):
-        return [(day, self.runs[day].forecasts, self.runs[day].status) for day in days]
-
-    @property
-    def scored(self):
-        folder = self.folder / "out" / "scores"
-        return sorted(path.stem for path in folder.iterdir()) if folder.exists() else []
-
-
-@pytest.fixture
-def evenings(tmp_path):
-    return Evenings(tmp_path)
-
-
-def held(found, expected):
-    """The scores of one evening are those of pandas."""
-    found = found.sort_values(["ds", "as_of", "step"]).reset_index(drop=True)
-    assert found["series"].tolist() == expected["series"].tolist()
-    for column in ("ds", "as_of", "step"):
-        assert found[column].tolist() == expected[column].tolist()
-    for column in ("mae", "mae_naive", "pinball", "coverage-95", "coverage-80", "coverage-50"):
-        np.testing.assert_allclose(found[column], expected[column], rtol=1e-9, err_msg=column)
 
 
 def test_evening_after_evening_every_step_is_scored_once_when_its_close_is_known(evenings, closes):
@@ -157,115 +105,6 @@ def test_a_price_that_falls_by_its_dividend_alone_would_be_a_miss(evenings, clos
     evenings.run(DAYS[0], closes)
     evenings.run(DAYS[1], closes.assign(y=closes["y"].where(closes["ds"] < DAYS[1], closes["y"] * 0.5)))
     assert evenings.scores(DAYS[1])["mae"].iloc[0] > 0.5
-
-
-def test_a_missed_evening_is_caught_up_by_the_next(evenings, closes):
-    closes = closes[(closes["unique_id"] != "S0003") | (closes["ds"] != DAYS[3])]  # so that steps fall on two days
-    for day in (*DAYS[:3], *DAYS[5:7]):
-        evenings.run(day, closes)
-    assert evenings.scored == [DAYS[1], DAYS[2], DAYS[5], DAYS[6]]
-    expected = oracle.scores(evenings.made(*DAYS[:3]), closes[closes["ds"] <= DAYS[5]], DAYS[2])
-    held(evenings.scores(DAYS[5]), expected)
-    assert set(evenings.scores(DAYS[5])["ds"]) == {pd.Timestamp(day) for day in DAYS[3:6]}
-    every = pd.concat([evenings.scores(day) for day in evenings.scored])
-    assert not every.duplicated(["as_of", "step", "ds"]).any()
-    assert every.groupby(["as_of", "step"])["series"].sum().max() == 20
-
-
-def test_a_rerun_of_the_same_evening_does_not_score_twice(evenings, closes):
-    for day in DAYS[:3]:
-        evenings.run(day, closes)
-    before = contents(evenings.folder / "out")
-    evenings.run(DAYS[2], closes)
-    assert contents(evenings.folder / "out").items() >= before.items()
-    evenings.run(DAYS[3], closes)
-    assert evenings.scored == DAYS[1:4]
-    assert evenings.scores(DAYS[3])["as_of"].tolist() == [pd.Timestamp(day) for day in DAYS[:3]]
-
-
-def test_a_corrected_run_of_the_same_evening_replaces_its_scores(evenings, closes):
-    for day in DAYS[:3]:
-        evenings.run(day, closes)
-    first = evenings.scores(DAYS[2])
-    right = closes.assign(y=closes["y"].where(closes["ds"] != DAYS[2], closes["y"] * 1.01))
-    evenings.run(DAYS[2], right)
-    assert evenings.scored == DAYS[1:3]
-    assert (evenings.scores(DAYS[2])["mae_naive"] != first["mae_naive"]).all()
-    held(evenings.scores(DAYS[2]), oracle.scores(evenings.made(*DAYS[:2]), right[right["ds"] <= DAYS[2]], DAYS[1]))
-
-
-def test_of_two_runs_of_one_evening_the_one_finished_last_is_scored(evenings, closes):
-    runs = [evenings.run(DAYS[0], closes).place.run]
-    while runs[-1] >= runs[0]:  # until the last one's name is not the last one
-        runs.append(evenings.run(DAYS[0], closes.assign(y=closes["y"] * (len(runs) + 1))).place.run)
-    evenings.run(DAYS[1], closes)
-    assert evenings.scores(DAYS[1])["run"].tolist() == [runs[-1]]
-
-
-def test_a_run_that_was_never_finished_is_not_scored(evenings, closes):
-    path = evenings.folder / "prices.parquet"
-    closes[closes["ds"] <= DAYS[0]].to_parquet(path, index=False)
-    forecast_all(plan.plan(asked(path, evenings.folder / "out", DAYS[0])).place)
-    evenings.run(DAYS[1], closes)
-    assert evenings.scored == []
-
-
-@pytest.mark.parametrize(("before", "after"), [(16, 100_000), (100_000, 16), (16, 32)])
-def test_runs_of_different_shards_are_scored_alike(evenings, closes, before, after):
-    more = pd.concat([closes, closes.assign(unique_id="T" + closes["unique_id"])])
-    evenings.run(DAYS[0], more, series_per_shard=before)
-    evenings.run(DAYS[1], more, series_per_shard=after)
-    counts = [evenings.runs[day].plan.shard_count for day in DAYS[:2]]
-    assert (before == after) == (counts[0] == counts[1])
-    expected = oracle.scores(evenings.made(DAYS[0]), more[more["ds"] <= DAYS[1]], DAYS[0])
-    held(evenings.scores(DAYS[1]), expected)
-    assert evenings.scores(DAYS[1])["series"].tolist() == [40]
-
-
-def test_a_run_sharded_by_another_hash_is_scored_whole(evenings, closes):
-    """As after an upgrade of DuckDB: an id may be in any shard of the earlier run."""
-    evenings.run(DAYS[0], closes, series_per_shard=16)
-    folder = evenings.runs[DAYS[0]].folder
-    parts = sorted((folder / "forecasts").iterdir())
-    assert len(parts) > 1
-    for table_ in ("forecasts", "status"):  # turn the shards round, as another hash would
-        names = sorted(path.name for path in (folder / table_).iterdir())
-        held_ = [(folder / table_ / name).read_bytes() for name in names]
-        for name, content in zip(names, held_[1:] + held_[:1], strict=True):
-            (folder / table_ / name).write_bytes(content)
-    evenings.run(DAYS[1], closes, series_per_shard=16)
-    assert evenings.scored == []  # of the shards that the hash names none holds these series …
-    told = json.loads((folder / "_SUCCESS.json").read_text())
-    (folder / "_SUCCESS.json").write_text(json.dumps(told | {"hash": "duckdb 0.0.1"}))
-    evenings.run(DAYS[1], closes.assign(y=closes["y"] * 2), series_per_shard=16)
-    assert evenings.scores(DAYS[1])["series"].tolist() == [20]  # … and where it is another, all are looked into
-
-
-def test_another_model_s_run_is_scored_under_its_own_digest(evenings, closes, other_model):
-    batch_run.serve_model(other_model)
-    theirs = evenings.run(DAYS[0], closes)
-    batch_run.serve_model(MODELS)
-    ours = evenings.run(DAYS[1], closes)
-    evenings.run(DAYS[2], closes)
-    found = evenings.scores(DAYS[2]).set_index("as_of")
-    assert found.loc[DAYS[0], "model_digest"] == theirs.success.model_digest
-    assert found.loc[DAYS[0], "model_version"] == "other-1"
-    assert found.loc[DAYS[1], "model_digest"] == ours.success.model_digest
-    held(
-        evenings.scores(DAYS[2]),
-        oracle.scores(evenings.made(*DAYS[:2]), closes[closes["ds"] <= DAYS[2]], DAYS[1]),
-    )
-
-
-@pytest.mark.parametrize("table_", ["forecasts", "status"])
-def test_a_damaged_part_of_an_earlier_run_is_passed_over_or_named(evenings, closes, table_):
-    evenings.run(DAYS[0], closes)
-    evenings.run(DAYS[1], closes)
-    [part] = (evenings.runs[DAYS[0]].folder / table_).iterdir()
-    part.write_bytes(part.read_bytes()[:-60] + b"x" * 60)
-    with contextlib.suppress(BatchRefused):
-        evenings.run(DAYS[2], closes)
-        assert evenings.scores(DAYS[2])["as_of"].tolist() == [pd.Timestamp(DAYS[1])]
 
 
 def test_a_series_that_is_no_longer_there_is_no_miss(evenings, closes):
