@@ -20,6 +20,7 @@ from export.evaluation import baselines, garch, statistical
 from export.evaluation.cases import Array, Cases, Forecast
 from export.evaluation.folds import Fold, folds_of
 from export.evaluation.measures import naive_scales
+from export.evaluation.pools import ending
 from export.evaluation.scorecard import (
     BLOCK,
     DRAWS,
@@ -73,12 +74,13 @@ def judge(
         )
     owners = [int(owner) for owner in np.unique(cases.owners)]
     parts: dict[int, _Part] = {}
-    with ProcessPoolExecutor(
+    pool_of_series = ProcessPoolExecutor(
         min(processes, len(owners)),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start,
         initargs=(prices, cases, folds, tuple(levels), slow),
-    ) as pool:
+    )
+    with ending(pool_of_series) as pool:
         futures = {pool.submit(_of_one_series, owner): owner for owner in owners}
         for done, future in enumerate(as_completed(futures), start=1):
             try:

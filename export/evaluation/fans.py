@@ -32,7 +32,9 @@ def fans_of(prices: Prices, judged: Judged, levels: Sequence[float]) -> tuple[Fa
         return ()
     order = sorted(ratios, key=lambda owner: ratios[owner])
     places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
-    chosen = dict(list({order[place]: rank for rank, place in reversed(places.items())}.items())[::-1])
+    chosen: dict[int, str] = {}
+    for rank, place in places.items():
+        chosen.setdefault(order[place], rank)
     return tuple(_fan(prices, judged, owner, rank, ratios[owner], ours) for owner, rank in chosen.items())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
+import signal
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,6 +19,7 @@ from export.data.prices import Prices
 from export.errors import InputError
 from export.evaluation.cases import Array, Cases, Forecast
 from export.evaluation.folds import Fold
+from export.evaluation.pools import ending
 from export.network import Network
 from export.train import train
 
@@ -41,7 +43,8 @@ def refitted(
     found = np.full((len(cases), config.horizon, len(config.quantiles)), np.nan)
     on_fold(0, len(folds))
     if processes > 1:
-        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        several = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _end_on_interrupt)
+        with ending(several) as pool:
             futures = {
                 pool.submit(_trained_for, prices, cases.take(fold.cases), fold.known_until, config): fold
                 for fold in folds
@@ -54,6 +57,11 @@ def refitted(
             found[fold.cases] = _trained_for(prices, cases.take(fold.cases), fold.known_until, config)
             on_fold(done, len(folds))
     return Forecast(found[:, :, config.median_index], found)
+
+
+def _end_on_interrupt() -> None:
+    """Ctrl-C ends a training at once: what was trained so far is of no use."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _trained_for(prices: Prices, cases: Cases, day: np.datetime64, config: Config) -> Array:

@@ -52,7 +52,7 @@ def evaluate_model(
 def evaluate_training(
     prices: Prices, config: Config, seeds: list[int], settings: Settings, on_progress: Progress
 ) -> list[tuple[dict[str, Any], Judged]]:
-    """Train anew for each fold, once a seed, and evaluate each; the first `first` sessions are trained on alone.
+    """Train anew for each fold, once a seed, and evaluate each; without `first` from the middle session on.
 
     Raises `InputError` when a fold leaves too little to train on.
     """
@@ -60,7 +60,6 @@ def evaluate_training(
 
     if len(config.quantiles) < 3:
         raise InputError("head: 'guide' says one number; only a network with quantiles can be evaluated")
-
     sessions = np.unique(prices.ds)
     first = settings.first if settings.first is not None else sessions[len(sessions) // 2]
     cases = cases_of(prices, config.window, config.horizon, first)
