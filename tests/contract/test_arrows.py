@@ -32,6 +32,7 @@ BATCH = {
     *("finish", "scores", "batch_metrics"),
     *("batch_run", "store"),
 }
+OF_HOOKS = {"hook", "released", "deployment"}
 OF_BATCH_ALONE = {"duckdb", "boto3", "botocore", "s3transfer"}
 # Powertools imports the empty top of botocore where it is installed, half a millisecond, as on Lambda itself.
 NOT_FOR_A_FORECAST = {
@@ -84,19 +85,23 @@ def test_the_deployed_code_imports_nothing_of_training(path):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "lambda_fn").glob("*.py")), ids=lambda path: path.name)
-def test_only_the_files_of_a_batch_run_import_what_only_its_package_holds(path):
-    assert path.stem in BATCH or not imports(path) & OF_BATCH_ALONE
+def test_only_the_files_of_a_batch_run_and_the_hooks_import_what_the_api_does_not_have(path):
+    assert path.stem in BATCH | OF_HOOKS or not imports(path) & OF_BATCH_ALONE
 
 
 def test_the_api_reaches_no_file_of_a_batch_run():
     reached = reached_from("api")
     assert {"forecaster", "answer", "telemetry"} <= reached
-    assert not reached & BATCH
+    assert not reached & (BATCH | OF_HOOKS)
 
 
 def test_a_batch_run_is_the_files_that_are_named_so_and_what_the_api_has_too():
     reached = reached_from("plan") | reached_from("batch") | reached_from("finish")
     assert reached - reached_from("api") == BATCH
+
+
+def test_the_hooks_reach_their_own_files_and_the_store():
+    assert reached_from("hook") | reached_from("released") == OF_HOOKS | {"store"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "export").rglob("*.py")), ids=lambda path: path.name)
@@ -124,7 +129,7 @@ print(*sys.modules)
     assert not set(loaded.stdout.split()) & NOT_FOR_A_FORECAST
 
 
-@pytest.mark.parametrize("package", ["api", "batch"])
+@pytest.mark.parametrize("package", ["api", "batch", "hook"])
 def test_training_and_serving_pin_the_same_versions(package):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     trained = dict(line.split("==") for line in project["dependencies"])
@@ -138,14 +143,15 @@ def test_training_and_serving_pin_the_same_versions(package):
     assert locked.count("--hash=sha256:") > len(served)
 
 
-def test_both_packages_hold_the_same_version_of_what_both_hold():
+def test_the_packages_hold_the_same_version_of_what_several_hold():
     locked = {
         package: dict(
             re.findall(r"^([\w-]+)==(\S+) ", (ROOT / "lambda_fn" / f"requirements-{package}.txt").read_text(), re.M)
         )
-        for package in ("api", "batch")
+        for package in ("api", "batch", "hook")
     }
     assert locked["api"].items() <= locked["batch"].items()
+    assert locked["hook"].items() <= locked["batch"].items()
 
 
 def test_no_requirement_names_where_packages_come_from():

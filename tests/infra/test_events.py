@@ -1,4 +1,4 @@
-"""The events that tests send: API Gateway's payload 2.0, with made prices; and batch_*.json, Step Functions'."""
+"""The events that tests send: API Gateway's (payload 2.0, made prices), batch_* of Step Functions, codedeploy_*."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.infra.conftest import ROOT
 
 EVENTS = ROOT / "tests" / "events"
-OF_GATEWAY = sorted(set(EVENTS.glob("*.json")) - set(EVENTS.glob("batch_*.json")))
+OF_GATEWAY = sorted({*EVENTS.glob("*.json")} - {*EVENTS.glob("batch_*.json"), *EVENTS.glob("codedeploy_*.json")})
 
 
 def load(name: str) -> dict[str, Any]:
