@@ -15,6 +15,7 @@ from export.commands.evaluate import evaluate
 from export.commands.export import export, parity
 from export.commands.predict import predict
 from export.commands.promote import promote
+from export.commands.publish import publish
 from export.commands.serve import serve
 from export.commands.train import train
 from export.errors import EfemeraError
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, train, export, parity, evaluate, promote, predict, serve):
+for command in (demo, train, export, parity, evaluate, promote, publish, predict, serve):
     app.command()(command)
 app.add_typer(batch.app)
 app.add_typer(data.app)

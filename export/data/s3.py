@@ -83,8 +83,8 @@ def local_files(
 def upload(path: Path, place: str) -> None:
     """Put a file at `s3://bucket/key`, whole or not at all; raises `InputError` saying why not."""
     bucket, key = split_address(place)
-    with _explained(f"--out {place}: can't be written"), path.open("rb") as file:
-        _client().upload_fileobj(file, bucket, key)
+    with explained(f"--out {place}: can't be written"), path.open("rb") as file:
+        client().upload_fileobj(file, bucket, key)
 
 
 @contextlib.contextmanager
@@ -109,8 +109,8 @@ def _objects(bucket: str, key: str, place: str, endings: Sequence[str]) -> list[
     if key.lower().endswith(tuple(endings)):
         return [key]
     prefix = f"{key.rstrip('/')}/" if key else ""
-    with _explained(f"{place}: can't be listed"):
-        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    with explained(f"{place}: can't be listed"):
+        pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
         keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
     wanted = sorted(name for name in keys if name.lower().endswith(tuple(endings)))
     if not wanted:
@@ -121,18 +121,19 @@ def _objects(bucket: str, key: str, place: str, endings: Sequence[str]) -> list[
 
 def _download(bucket: str, key: str, address: str, copy: Path) -> None:
     copy.parent.mkdir()
-    with _explained(f"{address}: can't be read"):
-        _client().download_file(bucket, key, str(copy))
+    with explained(f"{address}: can't be read"):
+        client().download_file(bucket, key, str(copy))
 
 
-def _client() -> Any:
+def client() -> Any:
+    """A client of S3, with the credentials that boto3 finds."""
     import boto3  # 0.3 s, only where S3 is named
 
     return boto3.client("s3")
 
 
 @contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
+def explained(what: str) -> Iterator[None]:
     """Say in one line why AWS refused."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError

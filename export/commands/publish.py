@@ -1,0 +1,111 @@
+"""`efemera publish`: an exported set into an archive that never changes, and the check of one that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from export.commands.options import MODELS, JsonOption, ModelOption
+from export.errors import InputError
+from export.screen import out as screen
+from export.screen import print_json, progress_bar, say, say_notes
+
+if TYPE_CHECKING:
+    from export.publish import ModelSet
+
+
+def publish(
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="PLACE",
+            help="s3://bucket/prefix or a folder; the set goes into PLACE/VERSION. With --check, the set itself.",
+            show_default=False,
+        ),
+    ],
+    model: ModelOption = MODELS,
+    check: Annotated[bool, typer.Option("--check", help="Read a published set whole and verify every file.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Archive an exported set: proven once more, then put file by file, and never over another.
+
+    `PLACE/VERSION/` gets `release.json` first, with the SHA-256 and size of every file, and `manifest.json` last: a set
+    that has it is whole. Files that are there with the same content count as done, so an interrupted run is completed
+    by running it again. Other content under the same version is refused (exit code 3) and nothing is overwritten.
+
+    Example: `efemera publish s3://bucket/models --model mine`
+
+    Verify what is there, exit code 3 when it is damaged: `efemera publish --check s3://bucket/models/2026.11.25-6b8ce9d3`
+
+    Get it back and prove it again: `aws s3 cp --recursive s3://bucket/models/2026.11.25-6b8ce9d3 back`, then
+    `efemera parity --model back`
+    """  # fmt: skip
+    if not place.strip():
+        raise InputError("PLACE is empty; name a folder or s3://bucket/prefix")
+    try:
+        if check:
+            _check(place, json)
+        else:
+            _publish(place, model, json)
+    except KeyboardInterrupt:
+        say("interrupted; the files that are put stay: run the same command again to go on")
+        raise typer.Exit(130) from None
+
+
+def _publish(place: str, model: Path, json: bool) -> None:
+    """The place is asked before the long proof: what it refuses is told at once."""
+    from export.archive import open_archive
+    from export.publish import already_there, prove, put_set, read_set
+
+    found = read_set(model)
+    archive = open_archive(place, found.model_version)
+    with progress_bar() as bar:
+        task = bar.add_task("asking what is there", total=len(found.contents))
+        there = already_there(found, archive)
+        bar.update(task, description="proving parity")
+        prove(model, found)
+
+        def on_file(name: str) -> None:
+            bar.update(task, description=name, advance=1)
+
+        written = put_set(found, archive, there, on_file)
+    say_notes(tuple(found.warnings()))
+    _show(archive.place, found, written, json)
+
+
+def _check(place: str, json: bool) -> None:
+    from export.archive import open_archive
+    from export.publish import check_archived
+
+    archive = open_archive(place)
+    with progress_bar() as bar:
+        task = bar.add_task("listing", total=None)
+        found = check_archived(archive, lambda name: bar.update(task, description=name))
+    say_notes(tuple(found.warnings()))
+    _show(archive.place, found, None, json)
+
+
+def _show(place: str, found: ModelSet, written: dict[str, bool] | None, json: bool) -> None:
+    """A line for each file as `sha256sum` writes it; of a set that was published, which files are new."""
+    from export.publish import RELEASE, sha256
+
+    digests = {name: sha256(content) for name, content in found.contents.items()}
+    if json:
+        files = {
+            name: {"sha256": digests[name], "size": len(content)} | ({"written": written[name]} if written else {})
+            for name, content in found.contents.items()
+        }
+        head = {"place": place, "model_version": found.model_version, "model_digest": digests["model.onnx"][:12]}
+        print_json({**head, "verdict": found.verdict, "files": files})
+        return
+    for name, digest in digests.items():
+        screen.print(f"{digest}  {name}")
+    count = f"{len(digests)} files, {sum(map(len, found.contents.values())):,} bytes"
+    if written is None:
+        say(f"verified: {place}: {count}, verdict: {found.verdict}")
+    else:
+        new = sum(written.values())
+        say(f"published: {place}: {count}; {new} written, {len(digests) - new} there already")
+    say(f"the SHA-256 of {RELEASE} stands for the whole set")
