@@ -99,7 +99,7 @@ def _container(emulator: Path, task: Path, handler: str) -> Iterator[int]:
     command = [
         *("create", "--read-only", "--user=65534:65534", "--memory=512m", "--publish=127.0.0.1:0:8080"),
         *("--tmpfs=/tmp", f"--volume={task}:/var/task:ro", f"--volume={emulator}:/usr/local/bin/aws-lambda-rie:ro"),
-        *("--env=POWERTOOLS_SERVICE_NAME=efemera", f"--env=AWS_LAMBDA_FUNCTION_HANDLER={handler}"),
+        *("--env=ORT_DISABLE_TELEMETRY=1", f"--env=AWS_LAMBDA_FUNCTION_HANDLER={handler}"),
         *("--entrypoint=/lambda-entrypoint.sh", IMAGE, handler),
     ]
     container = _docker(*command)

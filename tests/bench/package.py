@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from infra import build_function
+from tests.bench.start import ROOT
 
 INFERENCE = ("numpy", "numpy.libs", "onnxruntime")  # the folders of numpy and onnxruntime
 
@@ -17,8 +17,9 @@ INFERENCE = ("numpy", "numpy.libs", "onnxruntime")  # the folders of numpy and o
 def build(out: Path) -> str:
     """Assemble the package into `out`; what the builder says of it. With bytecode where LAMBDA_PYTHON can be had."""
     python = os.environ.get("LAMBDA_PYTHON") or f"python{build_function.PYTHON_VERSION}"
-    command = [sys.executable, build_function.__file__, "--out", str(out), "--lambda-python", python]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    command = [str(ROOT / ".venv-sam" / "bin" / "python"), "-m", "infra.build_function", "--out", str(out.resolve())]
+    command += ["--lambda-python", python]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def rows(package: Path, said: str, scratch: Path) -> Iterator[tuple[str, ...]]:

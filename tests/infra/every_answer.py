@@ -1,6 +1,6 @@
-"""Run inside Lambda's image by test_build.py: every kind of answer, from the package in /var/task and nothing else.
+"""Run inside Lambda's image by test_package_in_lambda.py: every kind of answer, from the package in /var/task alone.
 
-Prints one JSON object: the statuses, and the process's largest resident memory in MB.
+The last line it prints is a JSON object: the statuses, and the process's largest resident memory in MB.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import resource
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, "/var/task")  # python -I leaves out everything else that is not the standard library
 
-from lambda_fn import api, gates
+from lambda_fn import api
 
 LEFT = 10_000  # milliseconds of an invocation
 
@@ -53,6 +52,5 @@ answers.append(answer("POST", "/predict", most))
 LEFT = 10_000
 api.answer = fail  # type: ignore[assignment]
 answers.append(answer("POST", "/predict", most))
-gates.load_weights(Path("/var/task/models/weights.npz"))
 megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-sys.stderr.write(json.dumps({"statuses": [found["statusCode"] for found in answers], "megabytes": megabytes}))
+sys.stdout.write(json.dumps({"statuses": [found["statusCode"] for found in answers], "megabytes": megabytes}) + "\n")

@@ -1,136 +1,40 @@
-"""The package that Lambda gets: what is in it, what it weighs, that it runs, and what stops a bad one."""
+"""The builder of the packages: what it takes in, what it leaves out, and what stops a bad package."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import pytest
 
-from tests.infra.conftest import MODELS, OFFLINE, ROOT
-
-HELPER = ROOT / "infra" / "build_function.py"
-IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
-
-
-@pytest.fixture
-def helper() -> ModuleType:
-    """infra/build_function.py, afresh for each test."""
-    spec = importlib.util.spec_from_file_location("build_function", HELPER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from infra import build_function
+from infra.own_modules import own_modules
+from infra.packages import MODEL_FILES, PACKAGES
+from tests.infra.conftest import MODELS, ROOT
 
 
-@pytest.mark.docker
-def test_the_package_holds_what_is_served_and_nothing_else(built):
-    package = built / "ApiFunction"
-    found = {path.name for path in package.iterdir() if not path.name.endswith(".dist-info")}
-    assert found - {"__pycache__"} == {  # bytecode of typing_extensions, where the builder had Lambda's Python
-        "aws_lambda_powertools", "jmespath", "lambda_fn", "models", "msgspec", "numpy", "numpy.libs", "onnxruntime",
-        "typing_extensions.py",
-    }  # fmt: skip
-    models = {path.name for path in (package / "models").iterdir()}
-    required = {"manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json"}
-    assert required <= models <= required | {"evaluation.json", "sessions.json"}
-    ours = {path.name for path in (package / "lambda_fn").iterdir() if path.is_file()}
-    assert ours == {"openapi.json", *(path.name for path in (ROOT / "lambda_fn").glob("*.py"))}
+def build(*options: str | Path) -> subprocess.CompletedProcess[str]:
+    """The builder, run as the Makefile does, by a Python that has nothing but its standard library."""
+    command = [sys.executable, "-S", "-m", "infra.build_function", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.docker
-def test_the_three_steps_of_a_batch_run_have_one_package(built, helper):
-    package = built / "PlanFunction"
-    found = {path.name for path in package.iterdir() if not path.name.endswith(".dist-info")}
-    assert found - {"__pycache__"} == {
-        "_duckdb.abi3.so", "aws_lambda_powertools", "boto3", "botocore", "dateutil", "duckdb", "jmespath", "lambda_fn",
-        "models", "msgspec", "numpy", "numpy.libs", "onnxruntime", "s3transfer", "six.py", "typing_extensions.py",
-        "tzdata", "urllib3",
-    }  # fmt: skip
-    services = {path.name for path in (package / "botocore" / "data").iterdir() if path.is_dir()}
-    assert services == {"s3"}
-    assert (package / "tzdata" / "zoneinfo" / "America" / "Sao_Paulo").exists()
-    assert len({helper.digest(built / f"{step}Function") for step in ("Plan", "Batch", "Finish")}) == 1
-
-
-@pytest.mark.docker
-@pytest.mark.parametrize("name", ["ApiFunction", "BatchFunction"])
-def test_two_builds_are_equal_whatever_the_umask(built, helper, tmp_path, name):
-    command = ["make", "-s", f"build-{name}", f"ARTIFACTS_DIR={tmp_path / 'again'}"]
-    again = subprocess.run(command, cwd=ROOT, env=OFFLINE, umask=0o077, capture_output=True, text=True, check=True)
-    digest = helper.digest(built / name)
-    assert f"sha256 {digest}" in again.stdout
-    assert helper.digest(tmp_path / "again") == digest
-    for path in (tmp_path / "again").rglob("*"):
-        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
-
-
-@pytest.mark.docker
-@pytest.mark.parametrize(("name", "kind"), [("ApiFunction", "api"), ("BatchFunction", "batch")])
-def test_a_package_is_within_its_limits(built, helper, name, kind):
-    assert helper._size(built / name) < helper.PACKAGES[kind].largest
-    assert helper._zipped(built / name) < helper.PACKAGES[kind].largest_zipped
-
-
-@pytest.mark.docker
-@pytest.mark.usefixtures("lambda_base")
-def test_every_kind_of_answer_comes_from_the_package_alone(built):
-    """Nothing that was pruned is missed, in Lambda's Python, without site-packages and network."""
-    script = Path(__file__).with_name("every_answer.py")
-    mounts = ["-v", f"{built / 'ApiFunction'}:/var/task:ro", "-v", f"{script}:/every_answer.py:ro"]
-    command = ["docker", "run", "--rm", "--network=none", *mounts, "--entrypoint=python3", IMAGE, "-I"]
-    run = subprocess.run([*command, "/every_answer.py"], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    found = json.loads(run.stderr.splitlines()[-1])
-    assert found["statuses"] == [200, 200, 200, 200, 200, 200, 400, 404, 405, 415, 422, 503, 500]
-    assert found["megabytes"] < 128, "the template's MemorySize leaves four times this"
-
-
-@pytest.mark.docker
-@pytest.mark.usefixtures("lambda_base")
-def test_the_serving_tests_pass_on_the_package(built, tmp_path):
-    """The proof that nothing pruned is missed: Lambda's Python, the package, and a test runner beside it.
-
-    The package is read-only, there is no network, and the user is nobody. Without the tests by Hypothesis, which itself
-    needs the numpy.random that was pruned.
-    """
-    runner = tmp_path / "runner"
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-compile",
-        "--only-binary=:all:",
-        "--target",
-        runner,
-    ]
-    pins = ["--python-version=3.13", "--constraint", ROOT / "infra" / "requirements-dev.txt", "pytest", "hypothesis"]
-    subprocess.run([*command, *pins], check=True, capture_output=True)
-    mounts = {built / "ApiFunction": "/var/task", runner: "/runner"}
-    mounts |= {ROOT / name: f"/proof/{name}" for name in ("tests", "template.yaml")} | {MODELS: "/proof/models"}
-    command = ["docker", "run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp:mode=1777", "--user=65534:65534"]
-    command += [f"--volume={here}:{there}:ro" for here, there in mounts.items()]
-    command += ["--env=PYTHONPATH=/var/task:/runner:/proof", "--env=PYTHONDONTWRITEBYTECODE=1", "--env=HOME=/tmp"]
-    command += ["--workdir=/tmp", "--entrypoint=python3", IMAGE, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command += ["-m", "not hypothesis"]
-    run = subprocess.run([*command, "/proof/tests/lambda_fn"], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]
-    assert int(re.search(r"(\d+) passed", run.stdout)[1]) > 300
+def test_a_python_without_what_writes_the_list_of_parts_is_told_what_to_run(tmp_path):
+    run = build("--models", MODELS, "--out", tmp_path / "out")
+    assert (run.returncode, run.stdout) == (2, "")
+    told = "has no cyclonedx, which writes the list of a package's parts: run `make build`"
+    assert run.stderr == f"{sys.executable} {told}\n"
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_set_of_artefacts_that_is_not_whole_is_not_packaged(tmp_path):
-    manifest = {"files": dict.fromkeys(("model.onnx", "weights.npz", "golden.json", "parity.json"), "0" * 64)}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (tmp_path / "manifest.json").write_text(json.dumps({"files": dict.fromkeys(MODEL_FILES[1:], "0" * 64)}), "utf-8")
     (tmp_path / "model.onnx").write_bytes(b"another model")
-    command = [sys.executable, HELPER, "--models", tmp_path, "--out", tmp_path / "out"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = build("--models", tmp_path, "--out", tmp_path / "out")
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr == f"{tmp_path / 'model.onnx'}: not the file that manifest.json names\n"
     assert not (tmp_path / "out").exists()
@@ -141,61 +45,87 @@ def test_a_folder_without_a_manifest_that_can_be_read_is_refused_in_one_line(tmp
     if content is not None:
         (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
         (tmp_path / "model.onnx").write_bytes(b"")
-    command = [sys.executable, HELPER, "--models", tmp_path, "--out", tmp_path / "out"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = build("--models", tmp_path, "--out", tmp_path / "out")
     assert run.returncode == 2
     assert run.stderr.startswith(str(tmp_path / "manifest.json"))
     assert run.stderr.count("\n") == 1
 
 
-def test_a_package_that_is_too_large_is_refused(helper, tmp_path, monkeypatch, capsys):
-    model = tmp_path / "model"
-    model.mkdir()
-    for name in helper.MODEL_FILES[1:]:
-        (model / name).write_bytes(name.encode())
-    digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in helper.MODEL_FILES[1:]}
-    (model / "manifest.json").write_text(json.dumps({"files": digests}), encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", [str(HELPER), "--out", str(tmp_path / "out"), "--models", str(model)])
-    monkeypatch.setattr(helper, "_install", lambda out, *_: out.mkdir())
-    monkeypatch.setattr(helper, "_compile", lambda *_: "none")
-    unpruned = helper.PACKAGES["api"]._replace(pruned=())
-    monkeypatch.setitem(helper.PACKAGES, "api", unpruned)
-    helper.main()
-    monkeypatch.setitem(helper.PACKAGES, "api", unpruned._replace(largest=10))
+@pytest.mark.parametrize("limit", ["largest", "largest_zipped"])
+def test_a_package_that_is_too_large_is_refused(tmp_path, monkeypatch, capsys, limit):
+    monkeypatch.setattr(sys, "argv", ["build_function", "--out", str(tmp_path / "out"), "--models", str(MODELS)])
+    monkeypatch.setattr(build_function, "_install", lambda out, *_: out.mkdir())
+    monkeypatch.setattr(build_function, "_compile", lambda *_: "none")
+    nothing_listed = SimpleNamespace(owners=lambda *_: {}, bill=lambda *_: "{}", Target=lambda *_: None)
+    monkeypatch.setitem(sys.modules, "infra.sbom", nothing_listed)
+    unpruned = PACKAGES["api"]._replace(pruned=())
+    monkeypatch.setitem(PACKAGES, "api", unpruned)
+    build_function.main()
+    monkeypatch.setitem(PACKAGES, "api", unpruned._replace(**{limit: 10}))
     with pytest.raises(SystemExit) as stopped:
-        helper.main()
+        build_function.main()
     assert stopped.value.code == 3
     assert "passes its limit" in capsys.readouterr().err
 
 
-def test_a_pruning_rule_that_finds_nothing_is_an_error(helper, tmp_path, capsys):
+def test_no_package_may_grow_beyond_what_was_promised():
+    limits = {kind: (package.largest, package.largest_zipped) for kind, package in PACKAGES.items()}
+    assert limits == {"api": (100e6, 34e6), "batch": (180e6, 64e6), "hook": (10e6, 3.5e6)}
+
+
+def test_a_pruning_rule_that_finds_nothing_is_an_error(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        helper._prune(tmp_path, ("bin",))
+        build_function._prune(tmp_path, PACKAGES["api"]._replace(pruned=("bin",)))
     assert stopped.value.code == 3
     assert "nothing matches 'bin' any more" in capsys.readouterr().err
 
 
-def test_what_is_kept_is_not_pruned_by_a_wider_rule(helper, tmp_path):
+def test_the_services_that_are_called_are_not_pruned_by_a_wider_rule(tmp_path):
     data = tmp_path / "botocore" / "data"
     for service in ("ec2", "s3", "sqs"):
         (data / service).mkdir(parents=True)
     (data / "endpoints.json").write_text("{}", encoding="utf-8")
-    helper._prune(tmp_path, ("botocore/data/*",))
+    rule = PACKAGES["batch"]._replace(pruned=("botocore/data/*",), services=("s3",))
+    build_function._prune(tmp_path, rule)
     assert {path.name for path in data.iterdir()} == {"s3", "endpoints.json"}
     with pytest.raises(SystemExit):  # the second time there is nothing left to find
-        helper._prune(tmp_path, ("botocore/data/*",))
+        build_function._prune(tmp_path, rule)
 
 
-def test_bytecode_is_written_by_lambdas_own_version_alone(helper, tmp_path, monkeypatch):
+def test_a_handler_brings_what_it_imports_wherever_that_stands_and_nothing_else(tmp_path):
+    source = tmp_path / "lambda_fn"
+    source.mkdir()
+    files = {
+        "__init__": "__version__ = '1'",
+        "handler": "from lambda_fn import __version__, first\nimport json",
+        "first": "def later():\n    import lambda_fn.second",
+        "second": "from lambda_fn.third import name\nimport lambda_fn_not_ours",
+        "third": "from lambda_fn import handler",
+        "unused": "from lambda_fn import handler",
+    }
+    for name, text in files.items():
+        (source / f"{name}.py").write_text(text, encoding="utf-8")
+    found = [path.stem for path in own_modules(("handler",), source)]
+    assert found == ["__init__", "first", "handler", "second", "third"]
+
+
+def test_no_function_brings_the_code_of_another_kind():
+    brought = {kind: {path.stem for path in own_modules(package.handlers)} for kind, package in PACKAGES.items()}
+    assert not brought["api"] & {"plan", "batch", "finish", "store", "hook", "released"}
+    assert not brought["batch"] & {"api", "inference", "hook", "released"}
+    assert not brought["hook"] & {"api", "plan", "forecaster"}
+
+
+def test_bytecode_is_written_by_lambdas_own_version_alone(tmp_path, monkeypatch):
     source = tmp_path / "answer.py"
     source.write_text("def answer():\n    return 42\n", encoding="utf-8")
-    monkeypatch.setattr(helper, "PYTHON_VERSION", "3.99")
-    assert helper._compile(tmp_path, sys.executable).startswith("none, for want of")
-    assert helper._compile(tmp_path, "no-such-python").startswith("none, for want of")
+    monkeypatch.setattr(build_function, "PYTHON_VERSION", "3.99")
+    assert build_function._compile(tmp_path, sys.executable).startswith("none, for want of")
+    assert build_function._compile(tmp_path, "no-such-python").startswith("none, for want of")
     assert list(tmp_path.iterdir()) == [source]
 
-    monkeypatch.setattr(helper, "PYTHON_VERSION", "{}.{}".format(*sys.version_info))
-    assert helper._compile(tmp_path, sys.executable) == f"Python {helper.PYTHON_VERSION}"
+    monkeypatch.setattr(build_function, "PYTHON_VERSION", "{}.{}".format(*sys.version_info))
+    assert build_function._compile(tmp_path, sys.executable) == f"Python {build_function.PYTHON_VERSION}"
     bytecode = Path(importlib.util.cache_from_source(str(source))).read_bytes()
     assert bytecode[4:8] == (0b01).to_bytes(4, "little")  # PEP 552: by hash, never checked against the source
     assert b"/var/task/answer.py" in bytecode  # what a traceback on Lambda names

@@ -1,0 +1,36 @@
+"""What a package weighs, and the digest of all that is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+
+def digest(folder: Path) -> str:
+    """One SHA-256 over every path and content of a folder."""
+    whole = hashlib.sha256()
+    for path in files(folder):
+        whole.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def size(folder: Path) -> int:
+    """Bytes of all files, as Lambda counts them against its limit."""
+    return sum(path.stat().st_size for path in files(folder))
+
+
+def zipped(folder: Path) -> int:
+    """Bytes of the package as SAM will zip it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files(folder):
+            archive.write(path, path.relative_to(folder))
+    return buffer.getbuffer().nbytes
+
+
+def files(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
