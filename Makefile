@@ -44,7 +44,7 @@ test: $(READY) $(SERVING) ## Every test that needs Python only
 	$(BIN)/python -m pytest -m "not docker and not sam"
 
 .PHONY: check
-check: $(READY) ## Format, lint, types, template
+check: $(READY) ## Format, lint, types, template, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p export -p lambda_fn
@@ -55,7 +55,7 @@ format: $(READY) ## Put the code into its format
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(READY) ## Every figure of the README, as a ratio to a floor measured in the same run
+bench: $(READY) .venv-sam/.ready ## Every figure of the README, as a ratio to a floor measured in the same run
 	$(BIN)/python -m tests.bench
 
 .PHONY: bench-large
@@ -80,6 +80,7 @@ lock: $(READY) ## Pin what the pinned packages need, after a change of pyproject
 	sed -i 's/+cpu$$//' infra/requirements-dev.txt
 	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-api.txt lambda_fn/requirements-api.in
 	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-batch.txt lambda_fn/requirements-batch.in
+	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-hook.txt lambda_fn/requirements-hook.in
 
 # Lambda. SAM lives in an environment of its own, so that its pins never meet the project's.
 SAM_VENV := .venv-sam
@@ -98,27 +99,86 @@ $(SAM_READY): infra/requirements-sam.txt
 	@$(SAM_VENV)/bin/python -m pip install -q --disable-pip-version-check -r infra/requirements-sam.txt
 	@touch $@
 
-check: check-template
+# Likewise what looks for weaknesses, 340 MB of it. None of it asks anybody anything, but `make audit`.
+AUDIT_VENV := .venv-audit
+AUDIT_READY := $(AUDIT_VENV)/.ready
+CHECKOV := env -u BC_API_KEY -u PRISMA_API_URL $(AUDIT_VENV)/bin/checkov --config-file infra/checkov.yaml
+ZIZMOR := env -u GH_TOKEN -u GITHUB_TOKEN $(AUDIT_VENV)/bin/zizmor --offline --no-progress --quiet --persona pedantic
+
+$(AUDIT_READY): infra/requirements-audit.txt
+	@test -x $(AUDIT_VENV)/bin/python || $(PYTHON) -m venv $(AUDIT_VENV)
+	@echo "installing checkov, zizmor and pip-audit (half a minute the first time) …"
+	@$(AUDIT_VENV)/bin/python -m pip install -q --disable-pip-version-check -r infra/requirements-audit.txt
+	@touch $@
+
+check: check-template check-workflows
 
 .PHONY: check-template
-check-template: $(READY) $(SAM_READY) ## The template: SAM's checks, cfn-lint and tests on what SAM makes of it
+check-template: $(READY) $(SAM_READY) $(AUDIT_READY) ## The template: SAM's checks, cfn-lint, checkov and tests on what SAM makes of it
 	$(OFFLINE) $(SAM) validate
 	$(OFFLINE) $(SAM) validate --lint
 	@mkdir -p .aws-sam
 	$(SAM_VENV)/bin/python infra/translate.py template.yaml > .aws-sam/translated.json
 	$(OFFLINE) $(SAM_VENV)/bin/cfn-lint --region us-east-1 --template .aws-sam/translated.json
+	$(CHECKOV) --file .aws-sam/translated.json
 	$(BIN)/python -m pytest -q -m sam
+
+.PHONY: check-workflows
+check-workflows: $(AUDIT_READY) ## The pipelines of .github/workflows: zizmor
+	$(ZIZMOR) .github/workflows
+
+.PHONY: audit
+audit: $(AUDIT_READY) ## Known weaknesses of every pinned package; asks PyPI, so it is no part of `make check`
+	@for lock in lambda_fn/requirements-*.txt infra/requirements-*.txt; do \
+	  echo "$$lock"; $(AUDIT_VENV)/bin/pip-audit --progress-spinner off --strict --disable-pip --no-deps -r $$lock || failed=3; \
+	done; exit $${failed:-0}
 
 .PHONY: build
 build: $(SAM_READY) ## The functions as Lambda takes them; ARCHITECTURE=arm64 for Graviton
 	$(SAM) build --build-dir $(BUILD_DIR) --parameter-overrides Architecture=$(ARCHITECTURE)
 
-# SAM calls these, one for each function. With no .venv-sam (a SAM CLI of your own), any Python with pip does.
-.PHONY: build-ApiFunction build-PlanFunction build-BatchFunction build-FinishFunction
-build-ApiFunction: KIND := api
-build-PlanFunction build-BatchFunction build-FinishFunction: KIND := batch
-build-ApiFunction build-PlanFunction build-BatchFunction build-FinishFunction:
-	$(or $(wildcard $(SAM_VENV)/bin/python),$(PYTHON)) infra/build_function.py --function $(KIND) --out "$(ARTIFACTS_DIR)" --architecture $(ARCHITECTURE) --lambda-python $(LAMBDA_PYTHON)
+# SAM calls these, one for each function. `make build` makes .venv-sam, which has what writes a package's SBOM.
+OF_API := build-ApiFunction
+OF_BATCH := build-PlanFunction build-BatchFunction build-FinishFunction
+OF_HOOK := build-HookFunction build-ReleasedFunction
+.PHONY: $(OF_API) $(OF_BATCH) $(OF_HOOK)
+$(OF_API): KIND := api
+$(OF_BATCH): KIND := batch
+$(OF_HOOK): KIND := hook
+$(OF_API) $(OF_BATCH) $(OF_HOOK):
+	$(or $(wildcard $(SAM_VENV)/bin/python),$(PYTHON)) -m infra.build_function --function $(KIND) --out "$(ARTIFACTS_DIR)" --architecture $(ARCHITECTURE) --lambda-python $(LAMBDA_PYTHON)
+
+# Deployments. An environment is one of samconfig.toml; keys and region are the shell's (AWS_PROFILE, AWS_REGION).
+ENV ?= dev
+STACK ?= efemera-$(ENV)
+DEPLOYED := $(SAM_VENV)/bin/python
+SMOKE = $(DEPLOYED) infra/smoke.py --stack $(STACK) --expect-digest
+
+.PHONY: deploy deployable
+deploy: deployable build ## Build and deploy to ENV=dev or prod, ask the API, and roll back if it does not answer well
+	$(SAM) deploy --config-env $(ENV) --stack-name $(STACK) --template-file $(BUILD_DIR)/template.yaml $(if $(CI),--no-confirm-changeset)
+	@$(SMOKE) || { [ $$? = 3 ] || { echo "the deployed API could not be asked, so it was left: make smoke" >&2; exit 2; }; \
+	  echo "the deployed API does not answer as it should: going back" >&2; \
+	  $(DEPLOYED) infra/rollback.py --stack $(STACK) --yes; exit 3; }
+
+deployable: # the template's Architecture must be the packages'
+	@sed -n '/^\[$(ENV)\.deploy\.parameters\]/,/^\[/p' samconfig.toml | grep -q '"Architecture=$(ARCHITECTURE)"' || \
+	  { echo "samconfig.toml has no environment $(ENV), or deploys another Architecture there than $(ARCHITECTURE)" >&2; exit 2; }
+
+.PHONY: smoke
+smoke: $(SAM_READY) ## Ask the deployed API of ENV (or STACK): health, forecast, refusals, access, latency
+	@$(SMOKE)
+
+.PHONY: rollback
+rollback: $(SAM_READY) ## Move ENV (or STACK) back to the release before; TO=N to a certain one, YES=1 asks nothing
+	@$(DEPLOYED) infra/rollback.py --stack $(STACK) $(if $(TO),--to $(TO)) $(if $(YES),--yes)
+
+.PHONY: destroy
+destroy: $(SAM_READY) ## Delete ENV's stack, all but its bucket; SAM asks first
+	$(SAM) list stack-outputs --stack-name $(STACK)
+	$(SAM) delete --stack-name $(STACK)
+	@echo "The bucket (BucketName above) stays, with prices, forecasts and all their versions. To delete it too: in the S3"
+	@echo "console \"Empty\", which takes the versions as well, then \"Delete\"."
 
 .PHONY: test-docker docker-engine
 test-docker: docker-engine $(READY) $(SAM_READY) ## The built function in AWS's runtime emulator; needs Docker
@@ -133,3 +193,4 @@ lock: lock-sam
 .PHONY: lock-sam
 lock-sam: $(READY)
 	$(BIN)/pip-compile -q $(PIP_COMPILE) -o infra/requirements-sam.txt infra/requirements-sam.in
+	$(BIN)/pip-compile -q $(PIP_COMPILE) -o infra/requirements-audit.txt infra/requirements-audit.in

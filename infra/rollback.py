@@ -1,0 +1,294 @@
+"""Moves alias `live` of a stack's functions back to the set before: `make rollback [STACK=…] [TO=…] [YES=1]`.
+
+Run with the Python of .venv-sam. A release whose canary still runs is stopped, and CodeDeploy moves it back. Otherwise
+the records say where to go: `releases/<API version>.json` in the stack's bucket, one for each release but the first,
+whose versions are all 1. A record that is newer than what was moved to is marked `withdrawn_at`, so that a later
+rollback does not come back to it. Exit codes: 0 done; 2 bad input; 3 refused, or not all moved: run it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+ALIAS = "live"
+FIRST = "1"
+UNDER_WAY = [
+    "Created",
+    "Queued",
+    "InProgress",
+    "Baking",
+    "Ready",
+]  # of CodeDeploy's statuses, those that have no end yet
+
+
+class Refused(Exception):
+    """What the user reads in one line, and the exit code."""
+
+    def __init__(self, message: str, code: int = 3) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Alias(NamedTuple):
+    """Where alias `live` of one function points now."""
+
+    function: str
+    version: str
+    weights: dict[str, float]  # of other versions: a canary that runs, or was left half way
+    revision: str
+
+
+class Release(NamedTuple):
+    """A set of versions that went live together."""
+
+    api_version: int
+    versions: dict[str, str]  # function → version
+    model: str
+    record: dict[str, Any] | None  # as it stands in the bucket; the first release has none
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether a rollback has left it."""
+        return bool(self.record and self.record.get("withdrawn_at"))
+
+
+class Stack:
+    """A deployed stack: its outputs, and the clients of the services that hold its parts."""
+
+    def __init__(self, name: str) -> None:
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        self.cloudformation, self.codedeploy = session.client("cloudformation"), session.client("codedeploy")
+        self.functions, self.s3 = session.client("lambda"), session.client("s3")
+        try:
+            (found,) = self.cloudformation.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            raise Refused(f"stack {name}: {error.response['Error']['Message']}", 2) from None
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+        if missing := {"FunctionName", "FunctionNames", "BucketName"} - outputs.keys():
+            raise Refused(f"stack {name}: it has no output {', '.join(sorted(missing))}; is it one of Efemera's?", 2)
+        self.name, self.status = name, found["StackStatus"]
+        self.api, self.bucket = outputs["FunctionName"], outputs["BucketName"]
+        self.names = sorted(outputs["FunctionNames"].split(","), key=lambda one: one != self.api)  # the API first
+
+    def deployments(self) -> list[str]:
+        """Ids of the CodeDeploy deployments that have not ended."""
+        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        parts = [part for page in pages for part in page["StackResourceSummaries"]]
+        applications = [p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::CodeDeploy::Application"]
+        groups = [p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::CodeDeploy::DeploymentGroup"]
+        found: list[str] = []
+        for group in groups:
+            asked = {"applicationName": applications[0], "deploymentGroupName": group, "includeOnlyStatuses": UNDER_WAY}
+            for page in self.codedeploy.get_paginator("list_deployments").paginate(**asked):
+                found += page["deployments"]
+        return found
+
+    def aliases(self) -> list[Alias]:
+        """Where the aliases point now, the API's first."""
+        found = []
+        for name in self.names:
+            alias = self.functions.get_alias(FunctionName=name, Name=ALIAS)
+            weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+            found.append(Alias(name, alias["FunctionVersion"], weights, alias["RevisionId"]))
+        return found
+
+    def releases(self) -> list[Release]:
+        """The records of the bucket, newest first; one that can't be read is named and left out."""
+        found = []
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="releases/"):
+            for key in (entry["Key"] for entry in page.get("Contents", [])):
+                try:
+                    record = json.load(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"])
+                    versions = {name: str(int(record["versions"][name])) for name in self.names}
+                    model = f"{record['model_version']} ({record['model_digest']})"
+                    if key != f"releases/{versions[self.api]}.json" or record["schema_version"] != 1:
+                        raise ValueError
+                except (ValueError, KeyError, TypeError):
+                    print(
+                        f"s3://{self.bucket}/{key}: not a record of a release of this stack; left out", file=sys.stderr
+                    )
+                    continue
+                found.append(Release(int(versions[self.api]), versions, model, record))
+        return sorted(found, reverse=True, key=lambda release: release.api_version)
+
+    def first(self) -> Release:
+        """The first deployment, for which no hook ran and no record was written."""
+        return Release(1, dict.fromkeys(self.names, FIRST), "of the first deployment", None)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Roll back, or say why not."""
+    parser = argparse.ArgumentParser(description="Move alias live of every function back to the release before.")
+    parser.add_argument("--stack", required=True, help="its name, such as efemera-prod")
+    parser.add_argument("--to", type=int, metavar="N", help="to the release whose API function has version N")
+    parser.add_argument("--yes", action="store_true", help="ask nothing")
+    options = parser.parse_args(arguments)
+    try:
+        roll_back(Stack(options.stack), options.to, options.yes)
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        sys.exit(refused.code)
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def roll_back(stack: Stack, to: int | None, sure: bool) -> None:
+    """Stop what is on its way in; else move the aliases to a release that is whole."""
+    if running := stack.deployments():
+        if to is not None:
+            raise Refused(f"{stack.name}: a deployment is running ({', '.join(running)}); stop it first, without TO")
+        return stop(stack, running, sure)
+    if stack.status.endswith("_IN_PROGRESS") and "CLEANUP" not in stack.status:
+        raise Refused(f"{stack.name} is {stack.status}: wait for its end, or cancel the update in CloudFormation")
+    now, releases = stack.aliases(), stack.releases()
+    release = chosen(stack, now, releases, to)
+    if is_at(now, release):
+        withdraw(stack, releases, release)
+        print(f"{stack.name} is at release {release.api_version} already: nothing to move")
+        return None
+    check_versions(stack, release)
+    show(stack, now, release, releases)
+    confirm("Move them?", sure)
+    move(stack, now, release)
+    withdraw(stack, releases, release)
+    print(
+        f"\nrelease {release.api_version} is live. The stack's template still names what was there before: deploying it"
+        " again\nunchanged changes nothing. Deploy a mended release next."
+    )
+    return None
+
+
+def stop(stack: Stack, running: list[str], sure: bool) -> None:
+    """Stop deployments that have not ended; CodeDeploy moves their traffic back."""
+    print(f"{stack.name}: a deployment is running ({', '.join(running)}); the release before it is still live")
+    confirm("Stop it?", sure)
+    for deployment in running:
+        stack.codedeploy.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
+        print(f"stopped {deployment}: CodeDeploy moves all traffic back")
+    print("CloudFormation then undoes the whole update: wait for UPDATE_ROLLBACK_COMPLETE before the next deployment.")
+
+
+def chosen(stack: Stack, now: list[Alias], releases: list[Release], to: int | None) -> Release:
+    """The release to move to; raises `Refused` where there is none.
+
+    Without `to` it is the newest that is not newer than the API's version, not withdrawn, and not the set of now: so a
+    change of the batch functions alone, or a half-done rollback, goes to the record of the API's own version.
+    """
+    if to is not None:
+        for release in [*releases, stack.first()]:
+            if release.api_version == to:
+                return release
+        known = ", ".join(str(release.api_version) for release in [*releases, stack.first()])
+        raise Refused(f"{stack.name} has no record of a release {to}; there are {known}", 2)
+    current = int(now[0].version)
+    before = [release for release in [*releases, stack.first()] if release.api_version <= current]
+    if is_at(now, before[0]) and any(release.api_version > current for release in releases):
+        return before[0]  # rolled back already: going on to a yet older one takes TO
+    for release in before:
+        if not release.withdrawn and not is_at(now, release):
+            return release
+    raise Refused(f"{stack.name}: there is nothing to go back to, this is its first release")
+
+
+def is_at(now: list[Alias], release: Release) -> bool:
+    """Whether all traffic goes to the versions of this release."""
+    return all(alias.version == release.versions[alias.function] and not alias.weights for alias in now)
+
+
+def check_versions(stack: Stack, release: Release) -> None:
+    """Refuse a release of which a version has been deleted, before anything is moved."""
+    for name, version in release.versions.items():
+        try:
+            state = stack.functions.get_function_configuration(FunctionName=name, Qualifier=version).get("State")
+        except stack.functions.exceptions.ResourceNotFoundException:
+            raise Refused(
+                f"release {release.api_version}: version {version} of {name} has been deleted; nothing was moved."
+                " Deploy the older code anew, or name another release (TO=…)"
+            ) from None
+        if state == "Inactive":
+            print(f"version {version} of {name} is inactive: its first requests fail until Lambda has woken it")
+
+
+def show(stack: Stack, now: list[Alias], release: Release, releases: list[Release]) -> None:
+    """What will be moved."""
+    width = max(len(name) for name in stack.names)
+    models = {known.api_version: known.model for known in [*releases, stack.first()]}
+    print(f"{'':{width}}  now  →  then")
+    for alias in now:
+        others = "".join(f" + {share:.0%} {version}" for version, share in alias.weights.items())
+        print(f"{alias.function:{width}}  {alias.version}{others}  →  {release.versions[alias.function]}")
+    print(f"model {models.get(int(now[0].version), 'of no recorded release')}  →  {release.model}")
+
+
+def confirm(question: str, sure: bool) -> None:
+    """Go on, or raise `Refused`."""
+    try:
+        if sure or input(f"{question} [y/N] ").strip().lower() in ("y", "yes"):
+            return
+    except EOFError:
+        raise Refused("\nnobody is there to answer: say --yes (make rollback YES=1)", 2) from None
+    raise Refused("nothing was moved")
+
+
+def move(stack: Stack, now: list[Alias], release: Release) -> None:
+    """Point each alias at its version, unless it has been moved since it was read; the API's first."""
+    moved: list[str] = []
+    for alias in now:
+        version = release.versions[alias.function]
+        if alias.version == version and not alias.weights:
+            continue
+        try:
+            stack.functions.update_alias(
+                FunctionName=alias.function,
+                Name=ALIAS,
+                FunctionVersion=version,
+                RoutingConfig={"AdditionalVersionWeights": {}},
+                RevisionId=alias.revision,
+            )
+        except (BotoCoreError, ClientError) as error:
+            changed = getattr(error, "response", {}).get("Error", {}).get("Code") == "PreconditionFailedException"
+            why = "somebody else has moved it meanwhile" if changed else str(error)
+            left = [other.function for other in now[now.index(alias) :]]
+            raise Refused(
+                f"{alias.function}: {why}\nmoved: {', '.join(moved) or 'none'}\nnot moved: {', '.join(left)}\n"
+                f"Look at them, then run it again (TO={release.api_version})."
+            ) from None
+        moved.append(alias.function)
+        print(f"moved {alias.function} to {version}")
+
+
+def withdraw(stack: Stack, releases: list[Release], to: Release) -> None:
+    """Mark the releases newer than `to`, and `to` itself as live again."""
+    for release in releases:
+        if release.record is None or release.withdrawn == (release.api_version > to.api_version):
+            continue
+        record = {name: value for name, value in release.record.items() if name != "withdrawn_at"}
+        if not release.withdrawn:
+            record["withdrawn_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        elif release.api_version != to.api_version:
+            continue  # an older one that was withdrawn before stays so
+        key = f"releases/{release.api_version}.json"
+        try:
+            stack.s3.put_object(
+                Bucket=stack.bucket, Key=key, Body=json.dumps(record).encode(), ContentType="application/json"
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise Refused(
+                f"release {to.api_version} is live, but s3://{stack.bucket}/{key} could not be marked: {error}\n"
+                "Until it is, a later rollback may come back to it: run this again."
+            ) from None
+
+
+if __name__ == "__main__":
+    main()
