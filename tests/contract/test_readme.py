@@ -24,10 +24,10 @@ from tests.export.test_server import serving
 ROOT = Path(__file__).parent.parent.parent
 READMES = ("README.md", "README.pt-BR.md")
 # What other runs cover: each target is run by .ci/run, a fresh clone or the docker tests; deploying needs an account,
-# and Yahoo a network.
+# and Yahoo a network. tests/infra/test_signed_curl.py runs the signed curl.
 ELSEWHERE = re.compile(
-    r"make (demo|test|build)$|efemera data yahoo .*$|"
-    r"sam (local invoke ApiFunction -e tests/events/predict\.json|deploy --guided)$"
+    r"make (demo|test|build|(deploy|rollback) ENV=dev)$|efemera data yahoo .*$|curl --aws-sigv4 .*$|"
+    r"sam local invoke ApiFunction -e tests/events/predict\.json$"
 )
 CURL = """#!{python}
 import sys, urllib.request

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.infra.stack import Stack
+
 ROOT = Path(__file__).parent.parent.parent
 SAM_BIN = ROOT / ".venv-sam" / "bin"
 MODELS = Path(os.environ.get("EFEMERA_MODELS") or ROOT / "models")
@@ -34,6 +36,12 @@ def translate(template: Path) -> dict[str, Any]:
 def translated() -> dict[str, Any]:
     """Our template as CloudFormation."""
     return translate(ROOT / "template.yaml")
+
+
+@pytest.fixture(scope="session")
+def stack(translated: dict[str, Any]) -> Stack:
+    """The stack that our template makes with the defaults of its parameters."""
+    return Stack(translated)
 
 
 @pytest.fixture(scope="session")

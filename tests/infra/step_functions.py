@@ -33,9 +33,9 @@ BUCKET = "market"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
 SUBSTITUTIONS = {
     "Partition": "aws",
-    "PlanFunction": f"{FUNCTION}PlanFunction",
-    "BatchFunction": f"{FUNCTION}BatchFunction",
-    "FinishFunction": f"{FUNCTION}FinishFunction",
+    "PlanFunction": f"{FUNCTION}PlanFunction:live",
+    "BatchFunction": f"{FUNCTION}BatchFunction:live",
+    "FinishFunction": f"{FUNCTION}FinishFunction:live",
     "Prices": f"s3://{BUCKET}/prices/",
     "Out": f"s3://{BUCKET}",
     "Bucket": BUCKET,
@@ -132,7 +132,7 @@ class Machine:
 
     def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - as boto3's client is called
         """Lambda's answer: of the handler, or of the runtime where the handler raises."""
-        name, event = FunctionName.rpartition(":")[2], json.loads(Payload)
+        name, event = FunctionName.split(":")[-2], json.loads(Payload)
         with self._one:
             self.calls.append((name, event))
             try:

@@ -11,31 +11,26 @@ import pytest
 from moto import mock_aws
 
 from lambda_fn.batch_run import Settings
-from tests.infra.test_batch_template import resolved
-from tests.infra.test_template import resources
+from tests.infra.stack import Stack
 
 pytestmark = pytest.mark.sam
 
 
 @pytest.fixture
-def schedule(translated: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def schedule(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """The schedule as Scheduler describes it, once it was created with the template's properties."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    [properties] = resources(translated, "AWS::Scheduler::Schedule").values()
+    [properties] = stack.of("AWS::Scheduler::Schedule").values()
     target = properties["Target"]
     with mock_aws():
         client = boto3.client("scheduler", region_name="us-east-1")
         client.create_schedule(
             **{name: value for name, value in properties.items() if name == "FlexibleTimeWindow"},
-            **{
-                name: resolved(value, translated)
-                for name, value in properties.items()
-                if name not in ("FlexibleTimeWindow", "Target")
-            },
+            **{name: value for name, value in properties.items() if name not in ("FlexibleTimeWindow", "Target")},
             Target={
                 **target,
-                "Arn": f"arn:aws:states:us-east-1:123456789012:stateMachine:{target['Arn']['Ref']}",
+                "Arn": f"arn:aws:states:us-east-1:123456789012:stateMachine:{target['Arn']}",
                 "RoleArn": "arn:aws:iam::123456789012:role/schedule",
                 "DeadLetterConfig": {"Arn": f"arn:aws:sqs:us-east-1:123456789012:{MISSED}"},
             },
@@ -58,9 +53,9 @@ def test_the_schedule_hands_over_the_moment_it_was_due(schedule):
     assert asked.keys() <= set(Settings.__struct_fields__)
 
 
-def test_a_start_that_fails_is_tried_again_and_then_kept(schedule, translated):
+def test_a_start_that_fails_is_tried_again_and_then_kept(schedule, stack):
     assert schedule["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 7200, "MaximumRetryAttempts": 20}
-    [properties] = resources(translated, "AWS::Scheduler::Schedule").values()
-    assert properties["Target"]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [MISSED, "Arn"]}}
-    queue = translated["Resources"][MISSED]["Properties"]
+    [properties] = stack.of("AWS::Scheduler::Schedule").values()
+    assert properties["Target"]["DeadLetterConfig"] == {"Arn": f"{MISSED}.Arn"}
+    queue = stack[MISSED]
     assert (queue["MessageRetentionPeriod"], queue["SqsManagedSseEnabled"]) == (14 * 86400, True)

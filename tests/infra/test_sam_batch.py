@@ -56,10 +56,10 @@ def invoke(lambda_base: list[str], built: Path, endpoint: str, tmp_path_factory:
     no time zones but the package's own, as in Lambda's image.
     """
     folder = tmp_path_factory.mktemp("events")
-    variable = "POWERTOOLS_METRICS_NAMESPACE: Efemera\n"
+    variable = "POWERTOOLS_SERVICE_NAME: efemera\n"
     text = (built / "template.yaml").read_text(encoding="utf-8")
-    added = f'          AWS_ENDPOINT_URL: {endpoint}\n          PYTHONTZPATH: ""\n'
-    assert text.count(variable) == 4
+    added = f'        AWS_ENDPOINT_URL: {endpoint}\n        PYTHONTZPATH: ""\n'
+    assert text.count(variable) == 1  # all functions share it
     template = built / "with-endpoint.yaml"
     template.write_text(text.replace(variable, variable + added), encoding="utf-8")
 

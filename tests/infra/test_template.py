@@ -2,96 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import json
+import re
 
 import pytest
 
 from export.server import TIME_LIMIT_MS
-from tests.infra.conftest import ROOT, translate
+from tests.infra.conftest import ROOT
+from tests.infra.stack import Stack
 
 pytestmark = pytest.mark.sam
 
-METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"}
+ANY = "x-amazon-apigateway-any-method"
+FUNCTIONS = ("Api", "Hook", "Released", "Plan", "Batch", "Finish")
 
 
-def function(template: dict[str, Any]) -> dict[str, Any]:
-    """Properties of the API function."""
-    return template["Resources"]["ApiFunction"]["Properties"]
+def test_predict_health_and_everything_else_reach_the_live_version_of_the_function(stack):
+    paths = stack["Api"]["Body"]["paths"]
+    assert {path: set(operations) for path, operations in paths.items()} == {
+        "/predict": {"post"}, "/health": {"get"}, "/": {ANY}, "/{proxy+}": {ANY},
+    }  # fmt: skip
+    for operations in paths.values():
+        [operation] = operations.values()
+        integration = operation["x-amazon-apigateway-integration"]
+        assert integration["uri"].endswith(":lambda:path/2015-03-31/functions/ApiFunction.Arn:live/invocations")
+        assert (integration["type"], integration["payloadFormatVersion"]) == ("aws_proxy", "2.0")
+    permission = stack["ApiPermission"]
+    assert (permission["FunctionName"], permission["Principal"]) == ("ApiFunctionAliaslive", "apigateway.amazonaws.com")
+    assert permission["SourceArn"] == "arn:aws:execute-api:us-east-1:123456789012:Api/*"
 
 
-def resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    """Properties of the resources of one type, by their logical ids."""
-    every = template["Resources"].items()
-    return {name: found["Properties"] for name, found in every if found["Type"] == kind}
-
-
-def routes(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Each route of the API: its name, its operation, and the security schemes it can name."""
-    (api,) = resources(template, "AWS::ApiGatewayV2::Api").values()
-    schemes = api["Body"]["components"].get("securitySchemes", {})
-    for path, operations in api["Body"]["paths"].items():
-        for method in METHODS & operations.keys():
-            yield f"{method} {path}", operations[method], schemes
-
-
-def open_routes(template: dict[str, Any]) -> set[str]:
-    """Routes that answer a request without a checked SigV4 signature: no scheme, or an alternative without it."""
-    return {
-        name
-        for name, operation, schemes in routes(template)
-        if not operation.get("security") or not all(_signed(choice, schemes) for choice in operation["security"])
-    }
-
-
-def _signed(choice: dict[str, Any], schemes: dict[str, Any]) -> bool:
-    """Whether one of an operation's alternatives asks for SigV4."""
-    return any(schemes.get(name, {}).get("x-amazon-apigateway-authtype") == "awsSigv4" for name in choice)
-
-
-def test_predict_health_and_everything_else_reach_the_function(translated):
-    found = {name: operation["x-amazon-apigateway-integration"] for name, operation, _ in routes(translated)}
-    assert found.keys() == {"post /predict", "get /health", "x-amazon-apigateway-any-method /$default"}
-    for integration in found.values():
-        assert "${ApiFunction.Arn}" in integration["uri"]["Fn::Sub"]
-        assert integration["payloadFormatVersion"] == "2.0"
-
-
-def test_no_route_is_open(translated):
-    assert open_routes(translated) == set()
-
-
-def test_a_template_without_its_authoriser_would_be_found_open(tmp_path):
-    ours = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    line = "        DefaultAuthorizer: AWS_IAM\n"
-    assert line in ours
-    (tmp_path / "template.yaml").write_text(ours.replace(line, ""), encoding="utf-8")
-    template = translate(tmp_path / "template.yaml")
-    assert open_routes(template) == {name for name, _, _ in routes(template)}
-
-
-def test_the_function_may_write_its_own_log_and_traces_and_nothing_else(translated):
-    role = translated["Resources"]["ApiRole"]["Properties"]
-    assert function(translated)["Role"] == {"Fn::GetAtt": ["ApiRole", "Arn"]}
-    assert "ManagedPolicyArns" not in role
-    (policy,) = role["Policies"]
-    log, trace = policy["PolicyDocument"]["Statement"]
-    assert log == {
-        "Effect": "Allow",
-        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-        "Resource": {"Fn::GetAtt": ["ApiLogGroup", "Arn"]},
-    }
-    assert trace == {
-        "Effect": "Allow",
-        "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
-        "Resource": "*",
-    }
-    assert function(translated)["LoggingConfig"]["LogGroup"] == {"Ref": "ApiLogGroup"}
-
-
-def test_requests_are_traced_by_lambda_itself(translated):
-    assert function(translated)["TracingConfig"] == {"Mode": "Active"}
-    assert "xray" not in (ROOT / "lambda_fn" / "requirements-api.txt").read_text(encoding="utf-8").lower()
+def test_pages_of_other_origins_may_ask_only_where_some_are_named(translated):
+    assert "x-amazon-apigateway-cors" not in Stack(translated)["Api"]["Body"]
+    body = Stack(translated, CorsOrigins="https://a.example,https://b.example")["Api"]["Body"]
+    rules = body["x-amazon-apigateway-cors"]
+    assert rules["allowOrigins"] == ["https://a.example", "https://b.example"]
+    assert rules["allowMethods"] == ["GET", "POST"]
+    assert "content-type" in rules["allowHeaders"]
+    assert rules["exposeHeaders"] == ["retry-after", "x-request-id"]
+    assert body["paths"]["/{proxy+}"].keys() == {ANY, "options"}
 
 
 def test_cross_origin_rules_are_the_gateways_alone():
@@ -99,25 +48,87 @@ def test_cross_origin_rules_are_the_gateways_alone():
         assert "access-control" not in path.read_text(encoding="utf-8").lower()
 
 
-def test_logs_end(translated):
-    groups = resources(translated, "AWS::Logs::LogGroup")
-    assert groups.keys() >= {"ApiLogGroup"}
-    assert {group["RetentionInDays"] for group in groups.values()} == {30}
+def test_requests_are_traced_by_lambda_itself(stack):
+    for name in FUNCTIONS:
+        assert stack[f"{name}Function"]["TracingConfig"] == {"Mode": "Active"}
+    assert "xray" not in (ROOT / "lambda_fn" / "requirements-api.txt").read_text(encoding="utf-8").lower()
 
 
-def test_time_memory_and_processor_are_said(translated):
-    api = function(translated)
+def test_every_function_runs_lambdas_python_on_the_processor_that_was_asked_for(translated):
+    for processor in translated["Parameters"]["Architecture"]["AllowedValues"]:
+        stack = Stack(translated, Architecture=processor)
+        functions = stack.of("AWS::Lambda::Function")
+        assert functions.keys() == {f"{name}Function" for name in FUNCTIONS}
+        for function in functions.values():
+            assert (function["Runtime"], function["Architectures"]) == ("python3.13", [processor])
+
+
+def test_every_function_writes_to_a_log_of_the_stack_and_names_its_metrics_after_it(translated):
+    functions = Stack(translated).of("AWS::Lambda::Function")
+    for name, function in functions.items():
+        group = "Hook" if name == "ReleasedFunction" else name.removesuffix("Function")
+        assert function["LoggingConfig"]["LogGroup"] == f"{group}LogGroup"
+        variables = function["Environment"]["Variables"]
+        assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Efemera/efemera"
+        assert variables["POWERTOOLS_SERVICE_NAME"] == "efemera"
+
+
+def test_logs_end_when_the_parameter_says(translated):
+    groups = Stack(translated).of("AWS::Logs::LogGroup")
+    assert {group["RetentionInDays"] for group in groups.values()} == {"30"}
+    groups = Stack(translated, LogRetentionDays="365").of("AWS::Logs::LogGroup")
+    assert {group["RetentionInDays"] for group in groups.values()} == {"365"}
+
+
+def test_every_request_is_in_the_access_log_as_json_without_what_it_asked(stack):
+    [stage] = stack.of("AWS::ApiGatewayV2::Stage").values()
+    assert stage["AccessLogSettings"]["DestinationArn"] == "AccessLogGroup.Arn"
+    text = re.sub(r"\$context\.[\w.]+", "1", stage["AccessLogSettings"]["Format"])
+    assert json.loads(text).keys() >= {"requestId", "time", "route", "status", "latency", "sourceIp", "error"}
+    assert "body" not in stage["AccessLogSettings"]["Format"].lower()
+    assert "path" not in stage["AccessLogSettings"]["Format"].lower()
+
+
+def test_time_and_memory_are_said(stack):
+    api = stack["ApiFunction"]
     assert api["Timeout"] == TIME_LIMIT_MS / 1000  # what `efemera serve` tells the same handler
     assert api["MemorySize"] == 512
-    assert api["Architectures"] == [{"Ref": "Architecture"}]
-    assert translated["Parameters"]["Architecture"]["AllowedValues"] == ["x86_64", "arm64"]
 
 
-def test_the_bill_is_bounded(translated):
-    (stage,) = resources(translated, "AWS::ApiGatewayV2::Stage").values()
-    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
+def test_the_bill_is_bounded_by_rate_burst_and_environments(translated):
+    [stage] = Stack(translated).of("AWS::ApiGatewayV2::Stage").values()
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": "100", "ThrottlingBurstLimit": "200"}
+    asked = Stack(translated, ThrottlingRate="7", ThrottlingBurst="9", ReservedConcurrency="5")
+    [stage] = asked.of("AWS::ApiGatewayV2::Stage").values()
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "9"}
+    assert asked["ApiFunction"]["ReservedConcurrentExecutions"] == "5"
+    assert "ReservedConcurrentExecutions" not in Stack(translated)["ApiFunction"]
+
+
+def test_every_memory_time_and_concurrency_has_its_reason_beside_it():
+    lines = (ROOT / "template.yaml").read_text(encoding="utf-8").splitlines()
+    chosen = re.compile(r"\s+(MemorySize|Timeout|EphemeralStorage|SnapStart|KEPT|FlexibleTimeWindow):")
+    found = 0
+    for number, line in enumerate(lines):
+        if not chosen.match(line) or "FlexibleTimeWindow" in line:
+            continue
+        found += 1
+        above = number - 1
+        while chosen.match(lines[above]):  # chosen together, as the comment above them says
+            above -= 1
+        assert "#" in line or lines[above].lstrip().startswith("#"), line
+    assert found > 12
 
 
 def test_what_comes_out_of_a_deployment(translated):
-    outputs = {"ApiUrl", "FunctionName", "BucketName", "StateMachineArn", "TopicArn", "MissedStartsUrl"}
-    assert translated["Outputs"].keys() == outputs
+    outputs = {
+        "ApiUrl", "FunctionName", "FunctionNames", "BucketName", "StateMachineArn", "TopicArn", "MissedStartsUrl",
+        "DashboardUrl", "DeploymentType", "CallerPolicyArn",
+    }  # fmt: skip
+    stack = Stack(translated)
+    assert stack.outputs.keys() == outputs
+    assert stack.outputs["ApiUrl"] == "https://Api.execute-api.us-east-1.amazonaws.com"
+    assert stack.outputs["FunctionNames"] == "ApiFunction,PlanFunction,BatchFunction,FinishFunction"
+    assert stack.outputs["DashboardUrl"].endswith("dashboards:name=Dashboard")
+    open_one = Stack(translated, PublicAccess="open-to-anyone-on-the-internet")
+    assert open_one.outputs.keys() == outputs - {"CallerPolicyArn"}
