@@ -35,6 +35,7 @@ class Event(msgspec.Struct, rename="camel"):
     headers: dict[str, str] | None = None
     body: str | None = None
     is_base64_encoded: bool = False
+    stage_variables: dict[str, str] | None = None
 
     @property
     def method(self) -> str:
@@ -48,13 +49,19 @@ class Event(msgspec.Struct, rename="camel"):
         stage = self.request_context.stage
         if stage != "$default":
             path = _without(path, f"/{stage}")
-        return path if BASE_PATH == "/" else _without(path, BASE_PATH)
+        base = self._base_path()
+        return path if base == "/" else _without(path, base)
 
     @property
     def base(self) -> str:
         """What stands before the API's paths in this request's; the base path, if AWS has left that out."""
-        found = self.raw_path[: len(self.raw_path) - len(self.path)]
-        return found if BASE_PATH == "/" or BASE_PATH in found else BASE_PATH
+        found, base = self.raw_path[: len(self.raw_path) - len(self.path)], self._base_path()
+        return found if base == "/" or base in found else base
+
+    def _base_path(self) -> str:
+        """What the stage says (template.yaml), so that a new one needs no new version of the function; else our own."""
+        said = (self.stage_variables or {}).get("basePath")
+        return BASE_PATH if said is None else "/" + said.strip("/")
 
     def header(self, name: str) -> str | None:
         """A header by its name in small letters: API Gateway sends it so, `sam local` as the client wrote it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -28,17 +29,10 @@ def test_published_versions_of_the_api_start_from_a_snapshot(stack):
     assert stack["ApiFunction"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
 
 
-@pytest.mark.parametrize(
-    ("line", "other"),
-    [
-        ("      MemorySize: 512\n", "      MemorySize: 1024\n"),
-        ("          EFEMERA_BASE_PATH: !Ref BasePath\n", "          EFEMERA_BASE_PATH: /forecasts\n"),
-    ],
-)
-def test_a_changed_property_makes_a_new_version(translated, tmp_path, line, other):
-    ours = (ROOT / "template.yaml").read_text(encoding="utf-8")
+def test_a_changed_property_makes_a_new_version(translated, tmp_path):
+    ours, line = (ROOT / "template.yaml").read_text(encoding="utf-8"), "      MemorySize: 512\n"
     assert ours.count(line) == 1
-    (tmp_path / "template.yaml").write_text(ours.replace(line, other), encoding="utf-8")
+    (tmp_path / "template.yaml").write_text(ours.replace(line, "      MemorySize: 1024\n"), encoding="utf-8")
     changed = translate(tmp_path / "template.yaml")
 
     def version(template):
@@ -47,13 +41,19 @@ def test_a_changed_property_makes_a_new_version(translated, tmp_path, line, othe
     assert version(changed) != version(translated)
 
 
-def test_the_parameter_that_code_reads_makes_a_new_version_too_by_its_description(translated):
-    """To SAM a parameter's value is no change; to CloudFormation another description is another version."""
-    stacks = [Stack(translated, BasePath=path) for path in ("", "/forecasts")]
-    read = {name for name, value in stacks[0]["ApiFunction"]["Environment"]["Variables"].items() if value == ""}
-    assert read == {"EFEMERA_BASE_PATH"}
-    [name] = [one for one in stacks[0].of("AWS::Lambda::Version") if one.startswith("ApiFunctionVersion")]
-    assert [stack[name]["Description"] for stack in stacks] == ["base path: ''", "base path: '/forecasts'"]
+def test_no_function_with_versions_reads_a_parameter_as_its_new_value_would_make_no_new_version(translated):
+    """To SAM a parameter's value is no change; but that of the processor is one of the package too."""
+    for name in ALIASED:
+        text = json.dumps(translated["Resources"][name]["Properties"])
+        read = set(re.findall(r'"Ref": "(\w+)"', text)) & translated["Parameters"].keys()
+        assert read <= {"Architecture", "ReservedConcurrency"}, name  # the latter is the function's, not a version's
+
+
+def test_the_base_path_is_told_by_the_stage(translated):
+    [stage] = Stack(translated, BasePath="/forecasts").of("AWS::ApiGatewayV2::Stage").values()
+    assert stage["StageVariables"] == {"basePath": "/forecasts"}
+    [stage] = Stack(translated).of("AWS::ApiGatewayV2::Stage").values()
+    assert stage["StageVariables"] == {"basePath": "/"}  # none; a stage's variable may not be empty
 
 
 def test_a_tenth_of_the_requests_tries_a_new_version_for_five_minutes_after_the_hook_has(stack):

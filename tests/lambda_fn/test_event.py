@@ -36,6 +36,16 @@ def test_behind_a_base_path_the_api_is_the_same(path, walk, monkeypatch):
     assert api.handler(asked, Context())["statusCode"] == 200
 
 
+def test_a_stage_that_names_its_base_path_is_believed(walk, monkeypatch):
+    monkeypatch.setattr(events, "BASE_PATH", "/elsewhere")
+    asked = event({"prices": walk}, path="/prices/v1/predict")
+    assert api.handler(asked, Context())["statusCode"] == 404
+    asked["stageVariables"] = {"basePath": "/prices/v1/"}
+    assert api.handler(asked, Context())["statusCode"] == 200
+    card = event(path="/openapi.json", method="GET") | {"stageVariables": {"basePath": "/prices/v1"}}
+    assert json.loads(api.handler(card, Context())["body"])["servers"] == [{"url": "/prices/v1"}]
+
+
 def test_the_openapi_document_says_where_the_api_is():
     for stage, path, server in (("$default", "/openapi.json", "/"), ("prod", "/prod/openapi.json", "/prod")):
         asked = event(path=path, method="GET")
