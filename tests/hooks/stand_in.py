@@ -79,8 +79,8 @@ def real(event: Event) -> Response:
 
 
 @contextmanager
-def serving(aws: Aws) -> Iterator[str]:
-    """The address of both services."""
+def serving(aws: Aws, host: str = "127.0.0.1") -> Iterator[str]:
+    """The address of both services; `host` is one of this machine's."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -105,11 +105,11 @@ def serving(aws: Aws) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{host}:{server.server_port}"
     finally:
         aws.is_over.set()
         server.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import subprocess
@@ -63,6 +64,16 @@ def lambda_base() -> list[str]:
     if run.returncode:
         pytest.fail(f"{up} ended with {run.returncode}: {run.stderr or run.stdout}")
     return ["--skip-pull-image"]
+
+
+@pytest.fixture(scope="session")
+def gateway(lambda_base: list[str]) -> str:
+    """The address that this machine has on Docker's own network, where containers reach it."""
+    assert lambda_base is not None
+    command = ["docker", "network", "inspect", "bridge", "--format={{json .IPAM.Config}}"]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)[0]
+    # An engine's first start does not always say it; Docker gives a bridge its subnet's first address.
+    return found.get("Gateway") or str(next(ipaddress.ip_network(found["Subnet"]).hosts()))
 
 
 @pytest.fixture(scope="session")

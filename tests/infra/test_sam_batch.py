@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -25,13 +24,8 @@ Invoke = Callable[[str, dict[str, Any]], Any]
 
 
 @pytest.fixture(scope="module")
-def endpoint(lambda_base: list[str]) -> Iterator[str]:
-    """Where containers find S3: at the address that this machine has on Docker's own network."""
-    assert lambda_base is not None
-    command = ["docker", "network", "inspect", "bridge", "--format={{json .IPAM.Config}}"]
-    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)[0]
-    # An engine's first start does not always say it; Docker gives a bridge its subnet's first address.
-    gateway = found.get("Gateway") or str(next(ipaddress.ip_network(found["Subnet"]).hosts()))
+def endpoint(gateway: str) -> Iterator[str]:
+    """Where containers find S3."""
     server = ThreadedMotoServer(gateway, 0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
