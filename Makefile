@@ -41,7 +41,7 @@ $(SERVING): lambda_fn/requirements-api.txt infra/requirements-dev.txt
 
 .PHONY: test
 test: $(READY) $(SERVING) ## Every test that needs Python only
-	$(BIN)/python -m pytest -m "not docker and not sam"
+	$(BIN)/python -m pytest -m "not docker and not sam and not browser"
 
 .PHONY: check
 check: $(READY) ## Format, lint, types, template, workflows
@@ -187,6 +187,22 @@ test-docker: docker-engine $(READY) $(SAM_READY) ## The built function in AWS's 
 docker-engine:
 	@test -n "$$EFEMERA_LAMBDA_BASE" || docker info >/dev/null 2>&1 || \
 	  { echo "test-docker needs Docker: start its engine, or set EFEMERA_LAMBDA_BASE to a folder whose 'up' does" >&2; exit 2; }
+
+.PHONY: test-browser chromium
+test-browser: chromium $(READY) ## The page of GET / and GET /docs in a real Chromium, headless
+	$(BIN)/python -m pytest -m browser
+
+chromium: # from Debian's own packages, where this may install them
+	@command -v chromedriver >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	  { echo "installing Chromium and its driver …"; apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >&2
+	@command -v chromedriver >/dev/null && { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
+	  { echo "test-browser needs Chromium and its driver: install chromium and chromium-driver, or what your system calls them" >&2; exit 2; }
+
+.PHONY: page
+page: ## Build lambda_fn/page anew from infra/page, after a change there; needs Node.js 20 or newer
+	@command -v npm >/dev/null || { echo "page needs Node.js 20 or newer, with npm" >&2; exit 2; }
+	cd infra/page && npm ci --ignore-scripts --no-audit --no-fund && npm test && npm run build
 
 lock: lock-sam
 

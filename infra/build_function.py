@@ -46,7 +46,9 @@ def main() -> None:
     wheels = _install(out, machine, kind)
     unpruned, owners = weight.size(out), sbom.owners(out)
     _prune(out, package)
-    _copy([*own_modules(package.handlers), *(ROOT / "lambda_fn" / name for name in package.data)], out / "lambda_fn")
+    _copy(own_modules(package.handlers), out / "lambda_fn")
+    for name in package.data:
+        _copy([ROOT / "lambda_fn" / name], (out / "lambda_fn" / name).parent)
     _copy([models / name for name in package.models] + _optional_files(package, models), out / "models")
     compiled = _compile(out, arguments.lambda_python)
     target = sbom.Target(kind, machine, PYTHON_VERSION)
@@ -138,7 +140,7 @@ def _optional_files(package: Package, models: Path) -> list[Path]:
 
 
 def _copy(files: list[Path], folder: Path) -> None:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for path in files:
         shutil.copyfile(path, folder / path.name)
 

@@ -23,22 +23,26 @@ import msgspec
 
 from lambda_fn import __version__, api, card, inference
 from lambda_fn.answer import Forecast, Forecasts, SeriesForecast, SeriesRefused
+from lambda_fn.explanation import Explained
 from lambda_fn.refusal import KINDS, Problem
-from lambda_fn.request import PredictRequest, Price
+from lambda_fn.request import ExplainRequest, PredictRequest, Price
 
 OUT = Path(__file__).resolve().parent.parent / "lambda_fn" / "openapi.json"
 REFERENCE = "#/components/schemas/{name}"
 DIGITS = 6  # of a number in an example: as many as every processor computes alike
-NUMBERS = re.compile(r"\[[-+\s\d.,e]+\]")  # a list of them, which stands on one line
+PLACES = 3  # in the example of an explanation: what a day adds is a difference of forecasts, with fewer digits alike
+NUMBERS = re.compile(r"\[[-+\s\d.,e]+\]|\{(?:\s+\"\w+\": [-+\d.e]+,?)+\s+\}")  # of them alone: stands on one line
 VERSION = api.forecaster.manifest.model_version
 TYPES = (
     *(PredictRequest, Forecast, Forecasts, SeriesForecast, SeriesRefused, Problem, card.State, card.Card),
+    *(ExplainRequest, Explained),
     *(inference.ServerMetadata, inference.Live, inference.Ready, inference.ModelMetadata, inference.ModelReady),
     *(inference.InferRequest, inference.InferResponse),
 )
 
 MADE = [round(40 + 0.1 * (day * day % 17), 2) for day in range(api.forecaster.manifest.window)]
 ONE = {"prices": MADE, "horizon": 2, "levels": [80], "last_date": "2026-11-19", "calendar": "BVMF"}
+EXPLAIN = {"prices": MADE, "last_date": "2026-11-19", "calendar": "BVMF"}
 SEVERAL = {"series": [{"id": "PETR4", "prices": MADE}, {"id": "VALE3", "prices": MADE[:3]}], "horizon": 1}
 TENSOR = {"name": "prices", "datatype": "FP64", "shape": [1, len(MADE)], "data": MADE}
 INFER = {"id": "1", "inputs": [TENSOR], "outputs": [{"name": "predicted_price"}]}
@@ -47,6 +51,12 @@ WRONG = {"prices": [*MADE[:3], -1, *MADE[4:]], "horizon": 9}
 HEADERS = {
     "X-Request-Id": {"description": "The request's id, also in the log.", "schema": {"type": "string"}},
     "Cache-Control": {"schema": {"const": "no-store"}},
+}
+PAGE_HEADERS = {
+    **HEADERS,
+    "Cache-Control": {"schema": {"const": "no-cache"}},
+    "Content-Security-Policy": {"description": "The page's own script and style alone.", "schema": {"type": "string"}},
+    "ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}},
 }
 MORE_HEADERS = {
     405: {"Allow": {"description": "The methods of this path.", "schema": {"type": "string"}}},
@@ -102,6 +112,9 @@ def schemas() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(TYPES, ref_template=REFERENCE)
     (price,), _ = msgspec.json.schema_components([Price])
     found |= {"Price": price, **card.limit_schemas(api.forecaster)}
+    for schema in found.values():
+        if "description" in schema:
+            schema["description"] = " ".join(schema["description"].split())  # of a docstring's lines
     request = found.pop("PredictRequest")
     options = {
         "horizon": _or_null(_reference("Horizon")),
@@ -137,6 +150,10 @@ def schemas() -> dict[str, Any]:
         }
     either = {"anyOf": [_reference("SeriesForecast"), _reference("SeriesRefused")]}
     found["Forecasts"]["properties"]["forecasts"] = {"type": "array", "items": either}
+    explain = {name: options[name] for name in ("last_date", "calendar")}
+    properties = {**found["ExplainRequest"]["properties"], **explain, "prices": _reference("Closes")}
+    assert {*properties} == {"prices", "detail", *explain}, "ExplainRequest has changed: describe it here"
+    found["ExplainRequest"] |= {"properties": properties, **calendar_needs_date}
     numbers = {"type": "array", "items": _reference("Price")}
     found["InferInput"]["properties"] |= {
         "name": {"const": "prices"},
@@ -186,6 +203,14 @@ def paths() -> dict[str, Any]:
                 body=predict, examples={"one": ONE, "several": SEVERAL}, path="/predict",
             )
         },
+        "/explain": {
+            "post": _operation(
+                "explain", "Say why a forecast is what it is", "Efemera", _reference("Explained"), write,
+                body=_reference("ExplainRequest"), examples={"one": EXPLAIN}, path="/explain",
+            )
+        },
+        "/": _page("page", "The page that people use, in a browser", read),
+        "/docs": _page("docs", "The API's reference, in a browser", read),
         "/health": _get("health", "Which model is ready", "Efemera", "State", read),
         "/model": _get("model", "The model card", "Efemera", "Card", read),
         "/openapi.json": _get("openapi", "This document", "Efemera", None, read),
@@ -232,6 +257,20 @@ def _get(name: str, summary: str, tag: str, schema: str | None, refusals: tuple[
     return {"get": get, "head": head}
 
 
+def _page(name: str, summary: str, refusals: tuple[int, ...]) -> dict[str, Any]:
+    """A path that is read as HTML, and not again by a browser that has it."""
+    found = _get(name, summary, "Pages", None, refusals)
+    unchanged = {
+        "description": "As in the answer with this `ETag`, which If-None-Match names.",
+        "headers": PAGE_HEADERS,
+    }
+    for operation in found.values():
+        operation["responses"] = {"200": operation["responses"].pop("200"), "304": unchanged, **operation["responses"]}
+        operation["responses"]["200"]["headers"] = PAGE_HEADERS
+    found["get"]["responses"]["200"]["content"] = {"text/html": {"schema": {"type": "string"}}}
+    return found
+
+
 def _operation(
     name: str,
     summary: str,
@@ -264,15 +303,18 @@ def _answer(method: str, path: str, body: dict[str, Any]) -> Any:
     """What the handler says, its numbers shortened."""
     request = {"http": {"method": method}, "requestId": "JKJaXmPLvHcESHA=", "stage": "$default"}
     event = {"rawPath": path, "requestContext": request, "headers": {}, "body": json.dumps(body)}
-    return _shortened(json.loads(api.handler(event, None)["body"]))
+    return _shortened(json.loads(api.handler(event, None)["body"]), PLACES if path == "/explain" else None)
 
 
-def _shortened(value: Any) -> Any:
+def _shortened(value: Any, places: int | None = None) -> Any:
+    """With fewer digits: so many decimal places, or `DIGITS` that count."""
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
+        return float(f"{value:.{DIGITS}g}") if places is None else round(value, places)
     if isinstance(value, list):
-        return [_shortened(one) for one in value]
-    return {key: _shortened(one) for key, one in value.items()} if isinstance(value, dict) else value
+        return [_shortened(one, places) for one in value]
+    if isinstance(value, dict):
+        return {key: _shortened(one, None if key == "tolerance" else places) for key, one in value.items()}
+    return value
 
 
 def _reference(name: str) -> dict[str, str]:

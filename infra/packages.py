@@ -47,7 +47,7 @@ class Package(NamedTuple):
 PACKAGES = {
     "api": Package(
         handlers=("api",),
-        data=("openapi.json",),
+        data=("openapi.json", "page/index.html", "page/docs.html", "page/LICENSES.txt"),
         models=MODEL_FILES,
         services=(),
         pruned=PRUNED + PRUNED_OF_MODEL,

@@ -16,7 +16,7 @@ from lambda_fn.event import read_event
 from lambda_fn.forecaster import Forecaster
 from lambda_fn.powertools import NotFoundError, Resolver, Response
 from lambda_fn.refusal import Refusal
-from lambda_fn.request import decode_request
+from lambda_fn.request import decode_explain_request, decode_request
 
 NO_METHOD = "NONE"  # of no route
 FOLDER = Path(os.environ.get("EFEMERA_MODELS") or Path(__file__).parent.parent / "models")
@@ -114,6 +114,21 @@ def predict(call: Call) -> Response[Any]:
     return call.reply(found)
 
 
+@serves("POST", "/explain")
+def explain(call: Call) -> Response[Any]:
+    """Say why the forecast of the one series in the body is what it is."""
+    from lambda_fn import explanation  # it and the weights would be a part of every start, and few processes explain
+
+    request = decode_explain_request(call.body(), forecaster.limits)
+    try:
+        found = explanation.answer(call.run, explanation.weights_of(FOLDER, forecaster), request)
+    except explanation.Disagreement as disagreement:
+        telemetry.logger.error("self-check failed", reason=str(disagreement), request_id=call.id)
+        detail = "the explanation did not pass its self-check, so there is none; it was logged under this id"
+        raise Refusal(500, detail, reason="self-check") from None
+    return call.reply(found)
+
+
 @serves("GET", "/health")
 def health(call: Call) -> Response[Any]:
     """Ready: this process has verified its model and replayed its golden windows."""
@@ -131,6 +146,22 @@ def openapi(call: Call) -> Response[Any]:
     """What this API takes and answers."""
     assert call.event is not None
     return call.reply(card.openapi(forecaster, call.event.base))
+
+
+@serves("GET", "/")
+def page(call: Call) -> Response[Any]:
+    """The page that people use, in a browser."""
+    from lambda_fn import pages  # few processes are asked by a browser
+
+    return pages.answer(call, "index.html")
+
+
+@serves("GET", "/docs")
+def docs(call: Call) -> Response[Any]:
+    """The API's reference, in a browser."""
+    from lambda_fn import pages
+
+    return pages.answer(call, "docs.html")
 
 
 @serves("GET", inference.ROOT)

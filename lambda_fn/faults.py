@@ -21,6 +21,8 @@ NOT_A_PRICE = "must be a number between 1e-9 and 1e12"
 HISTORY, BAD_PRICE = "series-history", "series-price"  # why a series is refused, in a log line
 
 FIELDS = ("prices", "series", "horizon", "levels", "last_date", "calendar")
+EXPLAIN_FIELDS = ("prices", "last_date", "calendar", "detail")
+DETAILS = ("days", "full")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -34,13 +36,8 @@ class Limits(msgspec.Struct, frozen=True):
 
 def explain(body: bytes, limits: Limits, reason: str) -> tuple[dict[str, Any], dict[int, Refusal]]:
     """The body as JSON and why single series of it are refused, where that is all that is wrong; else `Refusal`."""
-    try:
-        found = read_json(body)
-    except RecursionError:
-        raise Refusal(400, "the body is not JSON that can be read: nested too deeply") from None
-    except ValueError:
-        raise Refusal(400, f"the body is not JSON: {reason}") from None
-    faults = list(islice(_faults(found, limits), MOST_COUNTED))
+    found = _json_of(body, reason)
+    faults = list(islice(_faults(found, limits, FIELDS), MOST_COUNTED))
     if faults:
         raise invalid(faults)
     refused = {}
@@ -51,6 +48,21 @@ def explain(body: bytes, limits: Limits, reason: str) -> tuple[dict[str, Any], d
     if not refused:  # msgspec saw something that this file does not know
         raise invalid([Fault("", reason)])
     return found, refused
+
+
+def explain_single(body: bytes, limits: Limits, reason: str) -> Refusal:
+    """Why the body of a `POST /explain` can't be answered. Raises `Refusal` (400) where it is not JSON."""
+    faults = list(islice(_faults(_json_of(body, reason), limits, EXPLAIN_FIELDS), MOST_COUNTED))
+    return invalid(faults or [Fault("", reason)])
+
+
+def _json_of(body: bytes, reason: str) -> Any:
+    try:
+        return read_json(body)
+    except RecursionError:
+        raise Refusal(400, "the body is not JSON that can be read: nested too deeply") from None
+    except ValueError:
+        raise Refusal(400, f"the body is not JSON: {reason}") from None
 
 
 def read_json(text: bytes) -> Any:
@@ -96,14 +108,15 @@ def length_faults(count: int, window: int, pointer: str) -> list[Fault]:
     return [Fault(pointer, f"must hold {window} to {MOST_PRICES} numbers, holds {count}")]
 
 
-def _faults(found: Any, limits: Limits) -> Iterator[Fault]:
-    """Everything wrong but the prices of single series."""
+def _faults(found: Any, limits: Limits, fields: tuple[str, ...]) -> Iterator[Fault]:
+    """Everything wrong with a request of these fields but the prices of single series."""
     if not isinstance(found, dict):
         yield Fault("", 'must be an object such as {"prices": […]}')
         return
     for key in found:
-        if key not in FIELDS:
-            yield Fault(_pointer("", key), f"unknown field; known are {', '.join(FIELDS)}")
+        if key not in fields:
+            yield Fault(_pointer("", key), f"unknown field; known are {', '.join(fields)}")
+    found = {key: value for key, value in found.items() if key in fields}
     prices, series = found.get("prices"), found.get("series")
     if prices is not None and series is not None:
         yield Fault("/series", "can't stand beside /prices: one series or several")
@@ -111,6 +124,8 @@ def _faults(found: Any, limits: Limits) -> Iterator[Fault]:
         yield from _series_faults(series)
     else:
         yield from _price_faults(prices, "prices" in found, limits, "/prices")
+    if found.get("detail") not in (None, *DETAILS):
+        yield Fault("/detail", f"must be one of {', '.join(DETAILS)}")
     horizon, levels, last_date = found.get("horizon"), found.get("levels"), found.get("last_date")
     if horizon is not None and not _is_number(horizon):
         horizon = 0  # no horizon of any model: `misfits` names it

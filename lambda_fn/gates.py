@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,15 @@ class Weights:
     layers: int
     arrays: Mapping[str, Array]
 
+    @property
+    def hidden_size(self) -> int:
+        """Units in a layer."""
+        return int(self.arrays["lstm.weight_hh_l0"].shape[1])
 
-def load_weights(path: Path) -> Weights:
-    """Read `weights.npz` without pickle; arrays come back as float64."""
-    with np.load(path, allow_pickle=False) as stored:
+
+def load_weights(source: Path | BinaryIO) -> Weights:
+    """Read `weights.npz`, a path or an open file, without pickle; arrays come back as float64."""
+    with np.load(source, allow_pickle=False) as stored:
         values: dict[str, Any] = {name: stored[name] for name in stored.files}
     plain = {name: values.pop(name).item() for name in ("cell", "head", "scaling", "window", "horizon", "layers")}
     quantiles = tuple(values.pop("quantiles").tolist())
@@ -72,18 +77,17 @@ def trace(weights: Weights, x: Array) -> list[dict[str, Array]]:
         for today in inputs @ w_ih.T + b_ih:  # (batch, gates × hidden)
             state = CELLS[weights.cell](today, state["hidden"] @ w_hh.T, b_hh, state)
             days.append(state)
-        layers.append({name: np.stack([day[name] for day in days]) for name in days[0]})
+        layers.append({name: np.array([day[name] for day in days]) for name in days[0]})
         inputs = layers[-1]["hidden"]  # (window, batch, hidden)
     return layers  # … and die here
 
 
 def _lstm(today: Array, memory: Array, bias: Array, before: dict[str, Array]) -> dict[str, Array]:
     """The guide's six equations (Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000)."""
-    i, f, g, o = np.split(today + memory + bias, 4, axis=-1)
-    forget = _sigmoid(f)  # f_t = σ(W_f x_t + U_f h_{t-1} + b_f)
-    enter = _sigmoid(i)  # i_t = σ(W_i x_t + U_i h_{t-1} + b_i)
-    candidate = np.tanh(g)  # g_t = tanh(W_g x_t + U_g h_{t-1} + b_g)
-    output = _sigmoid(o)  # o_t = σ(W_o x_t + U_o h_{t-1} + b_o)
+    z = today + memory + bias  # W x_t + U h_{t-1} + b of the four gates
+    gates = _sigmoid(z)  # of all four at once: for one window a call of NumPy costs more than the sums it does
+    enter, forget, _, output = _parts(gates, 4)  # i_t = σ(z_i), f_t = σ(z_f), o_t = σ(z_o)
+    candidate = np.tanh(_parts(z, 4)[2])  # g_t = tanh(z_g)
     cell = forget * before["cell"] + enter * candidate  # c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
     hidden = output * np.tanh(cell)  # h_t = o_t ⊙ tanh(c_t)
     return {
@@ -98,7 +102,7 @@ def _lstm(today: Array, memory: Array, bias: Array, before: dict[str, Array]) ->
 
 def _gru(today: Array, memory: Array, bias: Array, before: dict[str, Array]) -> dict[str, Array]:
     """Cho et al. 2014 as PyTorch computes it: the reset gate acts after the recurrent product."""
-    (xr, xz, xn), (hr, hz, hn) = np.split(today, 3, axis=-1), np.split(memory + bias, 3, axis=-1)
+    (xr, xz, xn), (hr, hz, hn) = _parts(today, 3), _parts(memory + bias, 3)
     reset, update = _sigmoid(xr + hr), _sigmoid(xz + hz)
     candidate = np.tanh(xn + reset * hn)
     hidden = (1 - update) * candidate + update * before["hidden"]
@@ -109,6 +113,12 @@ def _rnn(today: Array, memory: Array, bias: Array, before: dict[str, Array]) -> 
     """Elman 1990: h_t = tanh(W x_t + U h_{t-1} + b)."""
     del before
     return {"hidden": np.tanh(today + memory + bias)}
+
+
+def _parts(z: Array, count: int) -> list[Array]:
+    """The gates' shares of (…, gates × hidden); np.split takes a third of a day's time for it."""
+    size = z.shape[-1] // count
+    return [z[..., start : start + size] for start in range(0, count * size, size)]
 
 
 CELLS = {"lstm": _lstm, "gru": _gru, "rnn": _rnn}

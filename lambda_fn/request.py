@@ -1,9 +1,9 @@
-"""The body of `POST /predict`: decoded and checked in one pass; `faults.py` says what is wrong when that fails."""
+"""The bodies of `POST /predict` and `POST /explain`: checked as they are decoded; `faults.py` says what is wrong."""
 
 from __future__ import annotations
 
 import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -17,6 +17,7 @@ from lambda_fn.faults import (
     MOST_SERIES,
     Limits,
     explain,
+    explain_single,
     length_faults,
     misfits,
 )
@@ -43,9 +44,19 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     calendar: str | None = None  # whose sessions follow it; weekdays unless named
 
 
+class ExplainRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The closes of one series whose forecast is to be explained."""
+
+    prices: list[Price]  # closes, oldest first; the model reads the last `window`
+    last_date: datetime.date | None = None  # the day of the last close: the days are then dated, back from it
+    calendar: str | None = None  # whose sessions they are; weekdays unless named
+    detail: Literal["days", "full"] | None = None  # full: every gate of every unit as well; `days` unless asked for
+
+
 Refused = dict[int, Refusal]  # position in `series` → why this one is not answered
 
 _decoder = msgspec.json.Decoder(PredictRequest)
+_explain_decoder = msgspec.json.Decoder(ExplainRequest)
 
 
 def decode_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused]:
@@ -74,6 +85,19 @@ def decode_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused
     if faults:
         raise invalid(faults)
     return request, refused
+
+
+def decode_explain_request(body: bytes, limits: Limits) -> ExplainRequest:
+    """The request, if a model of these limits can answer it. Raises `Refusal` with every fault found."""
+    try:
+        request = _explain_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise explain_single(body, limits, str(error)) from None
+    faults = length_faults(len(request.prices), limits.window, "/prices")
+    faults += misfits(limits, None, None, request.calendar, request.last_date is not None)
+    if faults:
+        raise invalid(faults)
+    return request
 
 
 def _salvage(body: bytes, limits: Limits, reason: str) -> tuple[PredictRequest, Refused]:

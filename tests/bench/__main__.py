@@ -18,6 +18,7 @@ from tests.bench import (
     container,
     designs,
     evaluation,
+    explain,
     graph,
     market,
     memory,
@@ -67,6 +68,7 @@ def _measured(prices: Prices, scratch: Path) -> Iterator[tuple[str, Iterable[tup
     """What is measured, and its rows."""
     yield "the graph", graph.rows(MODELS)
     yield "a warm process", warm.rows()
+    yield "an explanation", explain.rows(MODELS, prices)
     yield "a process that starts", start.rows(MODELS)
     yield "the same API of other parts", designs.rows()
     yield "memory", memory.rows(MODELS, scratch)

@@ -12,12 +12,12 @@ import time
 import traceback
 
 from lambda_fn import api
-from tests.lambda_fn.answers import INFER, PREDICT, answered
+from tests.lambda_fn.answers import EXPLAIN, INFER, PREDICT, answered
 from tests.lambda_fn.conftest import event
 from tests.lambda_fn.hostile_bodies import BODIES, RIGHT
 
 ADDRESS_SPACE = 3 << 30  # bytes: a handler that eats without end gets MemoryError before the machine suffers
-PATHS = {"predict": PREDICT, "infer": INFER}
+PATHS = {"predict": PREDICT, "explain": EXPLAIN, "infer": INFER}
 
 
 def hungry(asked, context):
@@ -85,7 +85,7 @@ def _of_files():
 
 
 def main(handler, cpu_seconds, *names):
-    """Send each of these bodies to both paths, a right one to its own."""
+    """Send each of these bodies to all paths, a right one to its own."""
     for name in names:
         for key, path in PATHS.items():
             if name in BODIES or RIGHT[name][0] == path:

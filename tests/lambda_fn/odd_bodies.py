@@ -27,6 +27,7 @@ GOOD = [
     for body in (
         {"prices": WALK},
         {"prices": WALK, "horizon": 2, "levels": [80, 50.0], "last_date": "2026-11-20", "calendar": "BVMF"},
+        {"prices": WALK, "last_date": "2026-11-20", "calendar": "BVMF", "detail": "full"},
         {"series": [{"id": "a", "prices": WALK}, {"id": "b/~\u00e9", "prices": [1]}], "horizon": 1},
         {"inputs": [TENSOR]},
         {"id": "7", "inputs": [{**TENSOR, "data": [WALK], "parameters": {"a": 1}}], "outputs": [{"name": "quantiles"}]},

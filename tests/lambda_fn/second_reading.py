@@ -52,6 +52,18 @@ def are_series(value):
     return all(is_text(name) and 1 <= len(name) <= 200 for name in names) and len(set(names)) == len(names)
 
 
+def is_right_explanation(body):
+    """Whether POST /explain must answer this body with 200."""
+    found = read(body)
+    if not isinstance(found, dict) or set(found) - {"prices", "last_date", "calendar", "detail"}:
+        return False
+    if not is_history(found.get("prices")) or found.get("detail") not in (None, "days", "full"):
+        return False
+    last_date, calendar = found.get("last_date"), found.get("calendar")
+    is_dated = last_date is None or is_day(last_date)
+    return is_dated and (calendar is None or (calendar in CALENDARS and last_date is not None))
+
+
 def is_right(body):
     """Whether POST /predict must answer this body with 200."""
     found = read(body)
@@ -129,6 +141,8 @@ def is_event(asked):
         and has(context, "stage", str)
         and has(asked, "headers", dict, none)
         and all(type(name) is str and type(value) is str for name, value in (headers or {}).items())
+        and has(asked, "stageVariables", dict, none)
+        and all(type(name) is str and is_text(value) for name, value in (asked.get("stageVariables") or {}).items())
         and has(asked, "body", str, none)
         and has(asked, "isBase64Encoded", bool)
     )

@@ -195,7 +195,7 @@ def test_a_wrong_method_is_405_and_says_which_is_right(path, method, allowed):
     assert allowed in json.loads(found["body"])["detail"]
 
 
-@pytest.mark.parametrize("path", ["/", "/predict/", "/Predict", "/predict/1", "/../health", "//predict"])
+@pytest.mark.parametrize("path", ["/pages", "/predict/", "/Predict", "/predict/1", "/../health", "//predict"])
 def test_a_wrong_path_is_404(path):
     status, body = problem({}, path=path)
     assert status == 404

@@ -13,14 +13,21 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from lambda_fn import api
-from tests.lambda_fn.answers import INFER, PREDICT, answered
+from tests.lambda_fn.answers import EXPLAIN, INFER, PREDICT, answered
 from tests.lambda_fn.conftest import event
 from tests.lambda_fn.odd_bodies import GOOD, HALVES, INFERENCES, REQUESTS, ROUTES, TYPES, WALK, mutated
 from tests.lambda_fn.odd_events import ANY
-from tests.lambda_fn.second_reading import is_event, is_history, is_right, is_right_inference, read
+from tests.lambda_fn.second_reading import (
+    is_event,
+    is_history,
+    is_right,
+    is_right_explanation,
+    is_right_inference,
+    read,
+)
 
 WANTED = int(os.environ.get("EFEMERA_FUZZ_EXAMPLES") or 1200)
-TESTS = 6
+TESTS = 8
 fuzz = settings(
     max_examples=math.ceil(WANTED / TESTS),
     deadline=None,
@@ -84,6 +91,14 @@ def check_tensors(body, found):
             assert len(one["data"]) == math.prod(one["shape"])
 
 
+def check_explanation(body, found):
+    """A 200 where the README allows one and nowhere else, every number finite, and of the request's own closes."""
+    assert (found.status == 200) is is_right_explanation(body), (found.status, found.body, body[:300])
+    if found.status == 200:
+        assert finite(found.body)
+        assert [day["price"] for day in found.body["days"]] == read(body)["prices"][-60:]
+
+
 def posted(body, path, content_type="application/json"):
     """A request with these bytes, as text where they are text."""
     try:
@@ -116,6 +131,19 @@ def test_any_bytes_on_any_route_are_answered(data):
 @given(mutated())
 def test_a_right_body_with_bytes_changed_is_a_forecast_only_if_it_is_still_right(body):
     check_forecasts(body, ask(posted(body, PREDICT)))
+
+
+@fuzz
+@given(mutated())
+def test_a_right_body_with_bytes_changed_is_explained_only_if_it_is_still_right(body):
+    check_explanation(body, ask(posted(body, EXPLAIN)))
+
+
+@fuzz
+@given(REQUESTS)
+def test_a_request_of_odd_values_is_explained_just_where_the_readme_allows_it(value):
+    body = json.dumps({**value, "detail": value.get("detail")} if isinstance(value, dict) else value).encode()
+    check_explanation(body, ask(posted(body, EXPLAIN)))
 
 
 @fuzz

@@ -25,6 +25,7 @@ def answer(body=None, accept=None, **named):
         ({"prices": [40.0] * 60}, "/predict", "POST", 200),
         ({"prices": []}, "/predict", "POST", 422),
         ("{", "/predict", "POST", 400),
+        ({"prices": [40.0] * 60}, "/explain", "POST", 200),
         (None, "/health", "GET", 200),
         (None, "/nowhere", "GET", 404),
         (None, "/predict", "GET", 405),

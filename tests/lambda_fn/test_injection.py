@@ -215,7 +215,7 @@ TRICKS = [
     ),
     *("/PREDICT", "/Predict", "/predict%2f", "/%70redict", "/predict%00", "/predict%0a", "/predict;x", "/predict;"),
     *("/predict?x", "/predict#x", "/predict\x00", "/predict ", " /predict", "/predict\t", "/predict\r", "/predict\\"),
-    *("\\predict", "predict", "", "/", "*", "/*", "/.*", "/predic.", "/<path>", "/{proxy+}", "/predict.json"),
+    *("\\predict", "predict", "", "*", "/*", "/.*", "/predic.", "/<path>", "/{proxy+}", "/predict.json"),
     *("/predict:80", "http://x/predict", "/\uff50redict", "/pred\u0131ct", "/pre\u200bdict", "/predict\u202e"),
     *("/predict\ud800", "/\U0001f600", "/predict" * 1000, "/" * 100_000, "/" + "a" * 1_000_000),
     *("/v2/models/efemera/infer/..", "/v2/models/../models/efemera/infer", "/v2/models/EFEMERA/infer"),

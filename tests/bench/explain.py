@@ -1,0 +1,85 @@
+"""An explanation: `POST /explain` against `POST /predict` in one process, where its time goes, and the self-check."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from export.data.prices import Prices
+from export.server import lambda_context
+from lambda_fn import explain, explanation, gates
+from tests.bench.events import event_of, prices_of
+from tests.bench.measure import in_turn, row, unseen
+
+WINDOWS, BLOCKS = 1000, (6, 10, 15, 20, 30, 60)
+WARM = 20  # requests timed as one: alone among explanations a short one would find its caches cold
+
+
+def rows(models: Path, prices: Prices) -> Iterator[tuple[str, ...]]:
+    """The route, its parts, the largest difference between equations and graph."""
+    with unseen():
+        found = [*_route(models), _difference(models, prices)]
+    yield from found
+
+
+def _route(models: Path) -> Iterator[tuple[str, ...]]:
+    from lambda_fn.api import forecaster, handler
+
+    asked, context = event_of("explain"), lambda_context("bench")
+    plain = {**asked, "headers": {**asked["headers"], "accept-encoding": "identity"}}
+    full = {**plain, "body": json.dumps({**json.loads(asked["body"]), "detail": "full"})}
+    closes, weights = np.array(prices_of(asked)), explanation.weights_of(models, forecaster)
+    x, _ = gates.encode(weights, closes[None])
+    paths, made = explain.revealed(closes), explain.explain(forecaster, weights, closes)
+    dates: list[str | None] = [None] * len(closes)
+
+    def in_blocks(size: int) -> None:
+        for start in range(0, len(paths), size):
+            forecaster.quantiles(paths[start : start + size])
+
+    predict = event_of("predict")
+    times = in_turn(
+        {
+            "predict": lambda: [handler(predict, context) for _ in range(WARM)],
+            "explain": lambda: handler(plain, context),
+            "packed": lambda: handler(asked, context),
+            "trace": lambda: gates.trace(weights, x),
+            "full": lambda: handler(full, context),
+            "told": lambda: explanation.told(forecaster, weights, made, dates, [], False),
+            **{f"blocks of {size}": (lambda size=size: in_blocks(size)) for size in BLOCKS},
+        },
+        rounds=300,
+        warmup=20,
+    )
+    times["predict"] = [seconds / WARM for seconds in times["predict"]]
+    yield row("warm POST /explain, p50", times, "explain", "predict", "POST /predict", "≤ 40 ×")
+    yield row("likewise, for a client that takes gzip", times, "packed", "predict", "likewise")
+    yield row("likewise, with every gate of every unit (detail full)", times, "full", "predict", "likewise")
+    best = min((f"blocks of {size}" for size in BLOCKS), key=lambda name: statistics.median(times[name]))
+    chosen = f"blocks of {explain.BLOCK}"
+    words = f"{best}, the best of {', '.join(map(str, BLOCKS))}"
+    yield row(f"of it the graph on every day revealed, {chosen}", times, chosen, best, words)
+    yield row("the gate trace of the window", times, "trace", "explain", "the whole")
+    yield row("days, means and notes", times, "told", "explain", "likewise")
+
+
+def _difference(models: Path, prices: Prices) -> tuple[str, ...]:
+    """Over windows spread evenly over all closes, real ones where the bench has real prices."""
+    from lambda_fn.api import forecaster
+
+    weights = explanation.weights_of(models, forecaster)
+    window, tolerance = weights.window, explain.tolerance_for(weights)
+    series = zip(prices.starts[:-1], prices.starts[1:], strict=True)
+    ends = np.concatenate([np.arange(start + window, end + 1) for start, end in series])
+    chosen = ends[np.linspace(0, len(ends) - 1, WINDOWS).astype(int)]
+    closes = prices.y[chosen[:, None] + np.arange(-window, 0)]  # (windows, window)
+    worst = max(explain.explain(forecaster, weights, one).difference for one in closes)
+    relative = float(np.max(np.abs(gates.forecast(weights, closes) / forecaster.quantiles(closes) - 1)))
+    return (
+        f"largest difference, equations to graph, {WINDOWS:,} windows", f"{worst:.1e}",
+        f"parity's tolerance (in price: {relative:.1e})", f"{tolerance:.1e}", f"{worst / tolerance:.3f} ×", "≤ 1 ×",
+    )  # fmt: skip
