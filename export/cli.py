@@ -12,7 +12,9 @@ import typer
 from export.commands import batch, data
 from export.commands.demo import demo
 from export.commands.evaluate import evaluate
+from export.commands.explain import explain
 from export.commands.export import export, parity
+from export.commands.lab import lab
 from export.commands.predict import predict
 from export.commands.promote import promote
 from export.commands.publish import publish
@@ -30,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, train, export, parity, evaluate, promote, publish, predict, serve):
+for command in (demo, train, export, parity, evaluate, promote, publish, predict, explain, serve, lab):
     app.command()(command)
 app.add_typer(batch.app)
 app.add_typer(data.app)

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 MAY_CALL_THE_DEPLOYED_CODE = {
-    *("bundle.py", "parity.py", "demo.py", "predict.py", "serve.py"),
+    *("bundle.py", "parity.py", "demo.py", "predict.py", "explain.py", "lab.py", "serve.py"),
     *("batch.py", "local_batch.py", "workers.py", "fixed_model.py"),
 }
 NEVER_DEPLOYED = {

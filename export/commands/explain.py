@@ -1,0 +1,150 @@
+"""`efemera explain`: why tomorrow's forecast of one series is what it is, day by day and gate by gate."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from export.commands.options import MODELS, JsonOption, ModelOption, PricesOption, SkipBadOption, day_option
+from export.errors import GateRefused, InputError
+from export.screen import say, say_notes
+
+PICTURES = (".png", ".svg", ".pdf")
+NAMED = 5  # series that a refusal lists
+
+
+def explain(
+    prices: PricesOption,
+    model: ModelOption = MODELS,
+    ticker: Annotated[
+        str | None,
+        typer.Option("--id", "--ticker", help="The series to explain. [the only one]", show_default=False),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="As if the closes ended on this day, YYYY-MM-DD. [the last]", show_default=False),
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option(help="Draw it on one page: .png, .svg or .pdf.", show_default=False)
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out", "-o", help="Every day and layer as a table: .parquet, .csv or .csv.gz.", show_default=False
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every day of the window.")] = False,
+    skip_bad: SkipBadOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Show what the gates did on each day, what each day added to the forecast, and how far the memory reaches.
+
+    The equations are computed beside the served graph; where the two disagree nothing is shown (exit code 3).
+
+    Example: `efemera explain --prices PETR4.SA.csv --plot explain.png`
+
+    One series of many, on a day: `efemera explain -p prices.csv.gz --ticker VALE3 --as-of 2020-03-20 --all`
+    """
+    from export.data.destination import check_destination
+
+    if plot is not None:
+        with _named("--plot"):
+            check_destination(plot, PICTURES)
+    if out is not None:
+        check_destination(out)
+    forecaster = _open(model)
+    window = forecaster.manifest.window
+    name, days, closes = _window_of(prices, skip_bad, ticker, as_of, window)
+    encoded, answer, steps = _explain(model, forecaster, closes, days)
+    if out is not None:
+        from export.data.destination import write_table
+        from export.explain_table import columns_of
+
+        write_table(columns_of(answer, days), out, labels={"unique_id": [name]})
+    if plot is not None:
+        _draw(plot, name, answer, steps)
+    if json:
+        typer.echo(encoded.decode())
+    else:
+        from export.explain_screen import show
+
+        show(name, answer, steps, every)
+    for path in filter(None, (out, plot)):
+        say(f"written: {path}")
+
+
+def _open(model: Path) -> Any:
+    from lambda_fn.forecaster import Forecaster, ModelRefused
+
+    try:
+        return Forecaster(model)
+    except ModelRefused as refusal:
+        raise GateRefused(str(refusal)) from None
+
+
+def _window_of(
+    paths: list[Path], skip_bad: bool, ticker: str | None, as_of: str | None, window: int
+) -> tuple[str, list[str], list[float]]:
+    """The name of the series, and the ISO dates and closes that the model reads of it."""
+    import numpy as np
+
+    from export.data.prices import read_prices
+
+    last = None if as_of is None else day_option("--as-of", as_of)
+    table = read_prices(paths, minimum=1, skip_bad=skip_bad)  # another series may be too short
+    say_notes(table.notes)
+    if ticker is None and len(table.ids) > 1:
+        listed = ", ".join(table.ids[:NAMED]) + (", …" if len(table.ids) > NAMED else "")
+        raise InputError(f"{table.sources[0]}: {len(table.ids)} series ({listed}); choose one with --ticker")
+    name = table.ids[0] if ticker is None else ticker
+    days, closes = table.series(name)
+    if last is not None:
+        count = int(np.searchsorted(days, np.datetime64(last), side="right"))
+        days, closes = days[:count], closes[:count]
+    if len(closes) < window:
+        until = f" up to {as_of}" if as_of else ""
+        raise InputError(f"{name} is too short: {len(closes)} closes{until}; {window} are needed")
+    return name, [str(day) for day in days[-window:]], closes[-window:].tolist()
+
+
+def _explain(
+    model: Path, forecaster: Any, closes: list[float], days: list[str]
+) -> tuple[bytes, dict[str, Any], list[dict[str, Any]]]:
+    """The answer of `POST /explain` in full, with the table's own dates, as JSON and decoded; the forecast's steps."""
+    import msgspec
+    import numpy as np
+
+    from lambda_fn import answer, explanation
+    from lambda_fn.explain import explain as explain_window
+    from lambda_fn.request import PredictRequest
+    from lambda_fn.run import Run
+
+    forecast = answer.answer(Run(forecaster), PredictRequest(closes))
+    try:
+        weights = explanation.weights_of(model, forecaster)
+        found = explain_window(forecaster, weights, np.array(closes))
+    except explanation.Disagreement as disagreement:
+        raise GateRefused(f"{model}: {disagreement}") from None
+    told = explanation.told(forecaster, weights, found, [*days], forecast.warnings, is_full=True)
+    return msgspec.json.encode(told), msgspec.to_builtins(told), msgspec.to_builtins(forecast.steps)
+
+
+@contextlib.contextmanager
+def _named(flag: str) -> Iterator[None]:
+    """What is wrong with the place of a table, said of this flag's."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(str(error).replace("--out", flag, 1)) from None
+
+
+def _draw(plot: str, name: str, answer: dict[str, Any], steps: list[dict[str, Any]]) -> None:
+    from export.data.destination import placing
+    from export.explain_plot import save_explanation
+
+    with _named("--plot"), placing(plot) as path:
+        save_explanation(path, name, answer, steps)

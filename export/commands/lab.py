@@ -1,0 +1,147 @@
+"""`efemera lab`: what the study guide says of RNN, GRU and LSTM, measured on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+
+from export.commands.options import MODELS, JsonOption, ModelOption
+from export.errors import GateRefused, InputError
+from export.screen import out as screen
+from export.screen import print_json, progress_bar, say, say_notes
+
+if TYPE_CHECKING:
+    from export.lab.experiment import Ask
+    from export.lab.laboratory import Done
+    from export.lab.language import Language
+
+SERIES = 11  # made ones beside the real one
+
+
+def lab(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Of parameters, gradient, recall, kept, prices, life. [all]", show_default=False),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for report.html and results.json.")] = Path("lab"),
+    prices: Annotated[
+        list[Path] | None,
+        typer.Option("--prices", "-p", help="Your own, as for train. Repeatable. [embedded]", show_default=False),
+    ] = None,
+    model: ModelOption = MODELS,
+    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="The same seed gives the same numbers.")] = 0,
+    fast: Annotated[bool, typer.Option("--fast", help="Rough numbers in half a minute.")] = False,
+    language: Annotated[str, typer.Option(help="Of the report: en, pt or both.")] = "both",
+    json: JsonOption = False,
+) -> None:
+    """Put the claims of the guide on RNN, GRU and LSTM to the test; each ends in a figure and a sentence.
+
+    Example: `efemera lab --fast --out lab`
+
+    Two of them, in Portuguese: `efemera lab gradient recall --language pt`
+    """
+    from export.lab.laboratory import chosen, results_of, run, write
+    from export.lab.language import ENGLISH, PORTUGUESE
+
+    spoken = {"en": (ENGLISH,), "pt": (PORTUGUESE,), "both": (ENGLISH, PORTUGUESE)}
+    if language not in spoken:
+        raise InputError(f"--language: {language!r} is not one of {', '.join(spoken)}")
+    order = chosen(names or [])
+    languages = spoken[language]
+    done: list[Done] = []
+    try:
+        with progress_bar() as bar:
+            task = bar.add_task("getting ready", total=None)
+
+            def on_progress(what: str, finished: int, total: int) -> None:
+                bar.update(task, description=what, completed=finished, total=total)
+
+            setup = _setup(prices, model, seed, fast, on_progress)
+            if "life" in order and len(setup.prices.ids) < 2:
+                raise InputError(
+                    "life: asks one series after another, and --prices holds one; leave it out or add a second"
+                )
+            for one in run(order, setup):
+                done.append(one)
+                files = write(out, done, setup, languages)
+                if not json:
+                    show(one, languages[0])
+    except KeyboardInterrupt:
+        kept = f"{', '.join(one.name for one in done)} in {out}" if done else "nothing yet"
+        say(f"\ninterrupted; finished and written: {kept}")
+        raise typer.Exit(130) from None
+    if json:
+        print_json(results_of(done, setup))
+    say(f"written: {', '.join(map(str, files))}")
+
+
+def _setup(prices: list[Path] | None, model: Path, seed: int, fast: bool, on_progress: Any) -> Any:
+    from export.checkpoint import read_checkpoint
+    from export.data.prices import read_prices
+    from export.demo_data import demo_prices
+    from export.lab.experiment import Setup
+
+    network, _ = read_checkpoint(model / "model_lstm.pth")
+    serve = _served(model)
+    if prices:
+        config = network.config
+        table = read_prices(prices, minimum=config.window + config.horizon)
+        say_notes(table.notes)
+    else:
+        table = demo_prices(3 if fast else SERIES)
+    return Setup(table, network.eval(), serve, seed, fast, on_progress)
+
+
+def _served(model: Path) -> Any:
+    """What starts the deployed code anew, and asks it: every number of each answer, (series, numbers)."""
+    import msgspec
+    import numpy as np
+
+    from lambda_fn.answer import answer, answer_series
+    from lambda_fn.forecaster import Forecaster, ModelRefused
+    from lambda_fn.request import PredictRequest, Series
+    from lambda_fn.run import Run
+
+    def numbers(found: dict[str, Any]) -> list[float]:
+        bounds = [bound for step in found["steps"] for pair in step["intervals"].values() for bound in pair]
+        return [found["predicted_price"], *(step["median"] for step in found["steps"]), *bounds]
+
+    def start() -> Ask:
+        try:
+            forecaster = Forecaster(model)
+        except ModelRefused as refusal:
+            raise GateRefused(str(refusal)) from None
+
+        def ask(windows: Sequence[Sequence[float]]) -> Any:
+            if len(windows) == 1:
+                found = [msgspec.to_builtins(answer(Run(forecaster), PredictRequest(list(windows[0]))))]
+            else:
+                series = [Series(str(number), list(window)) for number, window in enumerate(windows)]
+                several = answer_series(Run(forecaster), PredictRequest(series=series), {}, "lab")
+                found = [msgspec.json.decode(msgspec.json.encode(one)) for one in several.forecasts]
+            return np.array([numbers(one) for one in found])
+
+        return ask
+
+    start()  # a model that is refused is told before anything is measured
+    return start
+
+
+def show(one: Done, language: Language) -> None:
+    """The table, the verdict and the sentence of one experiment."""
+    from export.lab.experiment import VERDICTS
+
+    words = one.experiment.tell(one.numbers, language)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for position, column in enumerate(words.columns):
+        table.add_column(column, justify="right" if position else "left", no_wrap=not position)
+    for row in words.rows:
+        table.add_row(*row)
+    screen.print(f"\n{words.title}: {language(*VERDICTS[one.verdict])}", style="bold")
+    screen.print(table)
+    screen.print(words.sentence)
