@@ -54,10 +54,26 @@ def test_drift_is_of_a_day_and_of_its_worst_point(stack):
         assert (alarm["Period"], alarm["EvaluationPeriods"]) == (86400, 1)
 
 
-def test_slow_is_one_request_in_a_hundred_for_ten_minutes_and_not_one_start_among_few(stack):
+def test_slow_is_one_request_in_a_hundred_for_three_minutes_and_not_one_start_among_few(stack):
     alarm = stack["LatencyAlarm"]
     assert (alarm["ExtendedStatistic"], alarm["EvaluateLowSampleCountPercentile"]) == ("p99", "ignore")
-    assert alarm["Period"] * alarm["EvaluationPeriods"] == 600
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (60, 3)
+
+
+def test_what_ends_a_canary_rings_within_it(stack):
+    [group] = stack.of("AWS::CodeDeploy::DeploymentGroup").values()
+    [minutes] = re.findall(r"Percent(\d+)Minutes", group["DeploymentConfigName"])
+    for name in (one["Name"] for one in group["AlarmConfiguration"]["Alarms"]):
+        alarm = stack[name]
+        periods = {one["MetricStat"]["Period"] for one in alarm.get("Metrics", ()) if "MetricStat" in one}
+        assert (max(periods) if periods else alarm["Period"]) * alarm["EvaluationPeriods"] < 60 * int(minutes)
+
+
+def test_a_metric_that_comes_late_is_still_heard(stack):
+    """FILL puts a 0 where the newest point is not there yet."""
+    for name in OF_SUMS:
+        if "FILL" in stack[name]["Metrics"][0]["Expression"]:
+            assert (stack[name]["EvaluationPeriods"], stack[name]["DatapointsToAlarm"]) == (3, 1)
 
 
 def test_the_share_of_faults_is_of_requests_and_needs_some(stack):
@@ -66,7 +82,7 @@ def test_the_share_of_faults_is_of_requests_and_needs_some(stack):
     assert {one["Id"]: one["MetricStat"]["Metric"]["MetricName"] for one in (faults, every)} == {
         "faults": "5xx", "all": "Count",
     }  # fmt: skip
-    assert share["Expression"] == "IF(all >= 20, 100 * faults / all, 0)"
+    assert share["Expression"] == "IF(faults >= 2, 100 * faults / all, 0)"
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 1)
 
 
@@ -105,7 +121,7 @@ def test_a_refused_model_is_found_by_the_name_of_what_the_start_raises(stack):
 def test_a_canary_ends_where_an_alarm_of_the_api_rings(stack):
     [group] = stack.of("AWS::CodeDeploy::DeploymentGroup").values()
     watched = {one["Name"] for one in group["AlarmConfiguration"]["Alarms"]}
-    assert watched == {"NewVersionAlarm", "ServerErrorAlarm", "LatencyAlarm", "SelfCheckAlarm"}
+    assert watched == {"NewVersionAlarm", "ServerErrorAlarm", "LatencyAlarm"}  # a batch run's faults are not among them
     assert group["AlarmConfiguration"]["Enabled"] is True
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     dimensions = {one["Name"]: one["Value"] for one in stack["NewVersionAlarm"]["Dimensions"]}

@@ -63,7 +63,7 @@ def test_step_functions_waits_longer_than_lambda_does_so_that_lambda_says_what_t
 
 def test_the_bucket_is_private_encrypted_kept_and_reached_over_tls_alone(stack):
     bucket = stack.resources["Bucket"]
-    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     properties = bucket["Properties"]
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
     [rule] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]

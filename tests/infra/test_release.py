@@ -87,8 +87,9 @@ def test_records_of_releases_do_not_expire(stack):
     assert [rule.get("Prefix") for rule in rules if "ExpirationInDays" in rule] == ["work/"]
 
 
-def test_the_dashboard_shows_every_alarm_that_is_always_there_and_metrics_of_this_stack(translated):
-    stack = Stack(translated, ScheduleState="DISABLED")
+@pytest.mark.parametrize("schedule", ["ENABLED", "DISABLED"])  # without one NoRunAlarm is not there
+def test_the_dashboard_shows_every_alarm_and_metrics_of_this_stack(translated, schedule):
+    stack = Stack(translated, ScheduleState=schedule)
     first, *rest = dashboard(stack)["widgets"]
     assert set(first["properties"]["alarms"]) == {f"{name}.Arn" for name in stack.of("AWS::CloudWatch::Alarm")}
     for widget in rest:

@@ -126,7 +126,7 @@ def test_the_folders_of_the_bucket_are_those_that_roles_may_use():
     rules = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     assert [rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "work/"] == [7]
     assert "for 7 days" in WORDS
-    assert RESOURCES["Bucket"]["DeletionPolicy"] == "Retain"
+    assert RESOURCES["Bucket"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_who_is_told_is_who_is_drawn():
