@@ -152,14 +152,24 @@ $(OF_API) $(OF_BATCH) $(OF_HOOK):
 ENV ?= dev
 STACK ?= efemera-$(ENV)
 DEPLOYED := $(SAM_VENV)/bin/python
-SMOKE = $(DEPLOYED) infra/smoke.py --stack $(STACK) --expect-digest
+ASK = $(DEPLOYED) infra/smoke.py --stack $(STACK)
+SMOKE = $(ASK) --expect-digest
+REALIGN = $(DEPLOYED) -m infra.realign --stack $(STACK)
 
+# SAM looks for samconfig.toml beside the template, which is a built one here. BUILT=1 takes the packages of an earlier
+# `make build`. An API that was rolled back and not changed serves an older model than that of models/, which is said.
 .PHONY: deploy deployable
-deploy: deployable build ## Build and deploy to ENV=dev or prod, ask the API, and roll back if it does not answer well
-	$(SAM) deploy --config-env $(ENV) --stack-name $(STACK) --template-file $(BUILD_DIR)/template.yaml $(if $(CI),--no-confirm-changeset)
-	@$(SMOKE) || { [ $$? = 3 ] || { echo "the deployed API could not be asked, so it was left: make smoke" >&2; exit 2; }; \
+deploy: deployable $(if $(BUILT),$(SAM_READY),build) ## Build and deploy to ENV=dev or prod, ask the API, and roll back if it does not answer well
+	@$(REALIGN)
+	@was=$$($(REALIGN) --live) || exit; \
+	$(SAM) deploy --config-file "$(CURDIR)/samconfig.toml" --config-env $(ENV) --stack-name $(STACK) --template-file $(BUILD_DIR)/template.yaml $(if $(CI),--no-confirm-changeset) \
+	  || { $(REALIGN) --after failed; exit 3; }; \
+	behind=$$($(REALIGN) --after done); digest=; [ -n "$$behind" ] || digest=--expect-digest; \
+	$(ASK) $$digest || { [ $$? = 3 ] || { echo "the deployed API could not be asked, so it was left: make smoke" >&2; exit 2; }; \
+	  [ "$$was" != "$$($(REALIGN) --live)" ] || { echo "the API was not changed, so there is nothing to take back" >&2; exit 3; }; \
 	  echo "the deployed API does not answer as it should: going back" >&2; \
-	  $(DEPLOYED) infra/rollback.py --stack $(STACK) --yes; exit 3; }
+	  $(DEPLOYED) infra/rollback.py --stack $(STACK) --yes; exit 3; }; \
+	[ -z "$$behind" ] || echo "$$behind"
 
 deployable: # the template's Architecture must be the packages'
 	@sed -n '/^\[$(ENV)\.deploy\.parameters\]/,/^\[/p' samconfig.toml | grep -q '"Architecture=$(ARCHITECTURE)"' || \

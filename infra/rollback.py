@@ -12,7 +12,9 @@ import argparse
 import datetime
 import json
 import os
+import re
 import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import boto3
@@ -27,6 +29,8 @@ UNDER_WAY = [
     "Baking",
     "Ready",
 ]  # of CodeDeploy's statuses, those that have no end yet
+NEVER_MADE = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}  # a first deployment not begun, or undone
+VERSION = re.compile(r":function:([^:]+):([1-9][0-9]*)$")  # the end of a version's ARN
 
 
 class Refused(Exception):
@@ -37,13 +41,26 @@ class Refused(Exception):
         self.code = code
 
 
+class NoStack(Refused):
+    """There is no such stack, or only the shell of one that has never been whole."""
+
+
 class Alias(NamedTuple):
     """Where alias `live` of one function points now."""
 
     function: str
     version: str
-    weights: dict[str, float]  # of other versions: a canary that runs, or was left half way
+    weights: dict[str, float]  # of other versions: a canary that runs or was left half way, or 1.0 after realign.py
     revision: str
+
+    @property
+    def serving(self) -> str:
+        """The version that requests go to, or in a canary most of them."""
+        return next((version for version, share in self.weights.items() if share == 1), self.version)
+
+    def is_at(self, version: str) -> bool:
+        """Whether every request goes to this version."""
+        return self.serving == version and all(share in (0, 1) for share in self.weights.values())
 
 
 class Release(NamedTuple):
@@ -70,23 +87,41 @@ class Stack:
         try:
             (found,) = self.cloudformation.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
-            raise Refused(f"stack {name}: {error.response['Error']['Message']}", 2) from None
+            message = error.response["Error"]["Message"]
+            raise (NoStack if "does not exist" in message else Refused)(f"stack {name}: {message}", 2) from None
+        if found["StackStatus"] in NEVER_MADE:
+            raise NoStack(f"stack {name} is {found['StackStatus']}: nothing of it is live", 2)
         outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
         if missing := {"FunctionName", "FunctionNames", "BucketName"} - outputs.keys():
             raise Refused(f"stack {name}: it has no output {', '.join(sorted(missing))}; is it one of Efemera's?", 2)
         self.name, self.status = name, found["StackStatus"]
         self.api, self.bucket = outputs["FunctionName"], outputs["BucketName"]
+        self.gradual = outputs.get("DeploymentType", "AllAtOnce") != "AllAtOnce"
         self.names = sorted(outputs["FunctionNames"].split(","), key=lambda one: one != self.api)  # the API first
+
+    def parts(self, kind: str) -> list[str]:
+        """The physical ids of the stack's resources of one type, without those that it has let go."""
+        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return [
+            part["PhysicalResourceId"]
+            for page in pages
+            for part in page["StackResourceSummaries"]
+            if part["ResourceType"] == kind and not part["ResourceStatus"].startswith("DELETE_")
+        ]
+
+    def versions(self) -> dict[str, str] | None:
+        """Function → the version that the stack itself names; None unless it names exactly one of each."""
+        named = [match.groups() for arn in self.parts("AWS::Lambda::Version") if (match := VERSION.search(arn))]
+        if sorted(function for function, _ in named if function in self.names) != sorted(self.names):
+            return None
+        return {function: version for function, version in named if function in self.names}
 
     def deployments(self) -> list[str]:
         """Ids of the CodeDeploy deployments that have not ended."""
-        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        parts = [part for page in pages for part in page["StackResourceSummaries"]]
-        applications = [p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::CodeDeploy::Application"]
-        groups = [p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::CodeDeploy::DeploymentGroup"]
         found: list[str] = []
-        for group in groups:
-            asked = {"applicationName": applications[0], "deploymentGroupName": group, "includeOnlyStatuses": UNDER_WAY}
+        for group in self.parts("AWS::CodeDeploy::DeploymentGroup"):
+            (application,) = self.parts("AWS::CodeDeploy::Application")
+            asked = {"applicationName": application, "deploymentGroupName": group, "includeOnlyStatuses": UNDER_WAY}
             for page in self.codedeploy.get_paginator("list_deployments").paginate(**asked):
                 found += page["deployments"]
         return found
@@ -125,14 +160,19 @@ class Stack:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Roll back, or say why not."""
+    """Roll back; exits with 2 or 3 and says why, where it does not."""
     parser = argparse.ArgumentParser(description="Move alias live of every function back to the release before.")
     parser.add_argument("--stack", required=True, help="its name, such as efemera-prod")
     parser.add_argument("--to", type=int, metavar="N", help="to the release whose API function has version N")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
     options = parser.parse_args(arguments)
+    in_a_line(lambda: roll_back(Stack(options.stack), options.to, options.yes))
+
+
+def in_a_line(work: Callable[[], None]) -> None:
+    """Do it, and turn what a user can mend into a line and an exit code."""
     try:
-        roll_back(Stack(options.stack), options.to, options.yes)
+        work()
     except Refused as refused:
         print(refused, file=sys.stderr)
         sys.exit(refused.code)
@@ -149,8 +189,7 @@ def roll_back(stack: Stack, to: int | None, sure: bool) -> None:
         if to is not None:
             raise Refused(f"{stack.name}: a deployment is running ({', '.join(running)}); stop it first, without TO")
         return stop(stack, running, sure)
-    if stack.status.endswith("_IN_PROGRESS") and "CLEANUP" not in stack.status:
-        raise Refused(f"{stack.name} is {stack.status}: wait for its end, or cancel the update in CloudFormation")
+    check_settled(stack)
     now, releases = stack.aliases(), stack.releases()
     release = chosen(stack, now, releases, to)
     if is_at(now, release):
@@ -169,6 +208,12 @@ def roll_back(stack: Stack, to: int | None, sure: bool) -> None:
     return None
 
 
+def check_settled(stack: Stack) -> None:
+    """Refuse a stack in the middle of an update."""
+    if stack.status.endswith("_IN_PROGRESS") and "CLEANUP" not in stack.status:
+        raise Refused(f"{stack.name} is {stack.status}: wait for its end, or cancel the update in CloudFormation")
+
+
 def stop(stack: Stack, running: list[str], sure: bool) -> None:
     """Stop deployments that have not ended; CodeDeploy moves their traffic back."""
     print(f"{stack.name}: a deployment is running ({', '.join(running)}); the release before it is still live")
@@ -177,6 +222,9 @@ def stop(stack: Stack, running: list[str], sure: bool) -> None:
         stack.codedeploy.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
         print(f"stopped {deployment}: CodeDeploy moves all traffic back")
     print("CloudFormation then undoes the whole update: wait for UPDATE_ROLLBACK_COMPLETE before the next deployment.")
+    before = stack.aliases()[0].version
+    if any(release.withdrawn and str(release.api_version) == before for release in stack.releases()):
+        print(f"That goes back to version {before}, whose release had been left: then run this again.")
 
 
 def chosen(stack: Stack, now: list[Alias], releases: list[Release], to: int | None) -> Release:
@@ -191,7 +239,7 @@ def chosen(stack: Stack, now: list[Alias], releases: list[Release], to: int | No
                 return release
         known = ", ".join(str(release.api_version) for release in [*releases, stack.first()])
         raise Refused(f"{stack.name} has no record of a release {to}; there are {known}", 2)
-    current = int(now[0].version)
+    current = int(now[0].serving)
     before = [release for release in [*releases, stack.first()] if release.api_version <= current]
     if is_at(now, before[0]) and any(release.api_version > current for release in releases):
         return before[0]  # rolled back already: going on to a yet older one takes TO
@@ -203,7 +251,7 @@ def chosen(stack: Stack, now: list[Alias], releases: list[Release], to: int | No
 
 def is_at(now: list[Alias], release: Release) -> bool:
     """Whether all traffic goes to the versions of this release."""
-    return all(alias.version == release.versions[alias.function] and not alias.weights for alias in now)
+    return all(alias.is_at(release.versions[alias.function]) for alias in now)
 
 
 def check_versions(stack: Stack, release: Release) -> None:
@@ -228,7 +276,7 @@ def show(stack: Stack, now: list[Alias], release: Release, releases: list[Releas
     for alias in now:
         others = "".join(f" + {share:.0%} {version}" for version, share in alias.weights.items())
         print(f"{alias.function:{width}}  {alias.version}{others}  →  {release.versions[alias.function]}")
-    print(f"model {models.get(int(now[0].version), 'of no recorded release')}  →  {release.model}")
+    print(f"model {models.get(int(now[0].serving), 'of no recorded release')}  →  {release.model}")
 
 
 def confirm(question: str, sure: bool) -> None:
@@ -246,48 +294,64 @@ def move(stack: Stack, now: list[Alias], release: Release) -> None:
     moved: list[str] = []
     for alias in now:
         version = release.versions[alias.function]
-        if alias.version == version and not alias.weights:
+        if alias.is_at(version):
             continue
         try:
-            stack.functions.update_alias(
-                FunctionName=alias.function,
-                Name=ALIAS,
-                FunctionVersion=version,
-                RoutingConfig={"AdditionalVersionWeights": {}},
-                RevisionId=alias.revision,
-            )
-        except (BotoCoreError, ClientError) as error:
-            changed = getattr(error, "response", {}).get("Error", {}).get("Code") == "PreconditionFailedException"
-            why = "somebody else has moved it meanwhile" if changed else str(error)
+            point(stack, alias, version, {})
+        except Refused as refused:
             left = [other.function for other in now[now.index(alias) :]]
             raise Refused(
-                f"{alias.function}: {why}\nmoved: {', '.join(moved) or 'none'}\nnot moved: {', '.join(left)}\n"
+                f"{refused}\nmoved: {', '.join(moved) or 'none'}\nnot moved: {', '.join(left)}\n"
                 f"Look at them, then run it again (TO={release.api_version})."
             ) from None
         moved.append(alias.function)
         print(f"moved {alias.function} to {version}")
 
 
+def point(stack: Stack, alias: Alias, version: str, weights: dict[str, float]) -> None:
+    """Point one alias; raises `Refused` where it has been moved since it was read."""
+    try:
+        stack.functions.update_alias(
+            FunctionName=alias.function,
+            Name=ALIAS,
+            FunctionVersion=version,
+            RoutingConfig={"AdditionalVersionWeights": weights},
+            RevisionId=alias.revision,
+        )
+    except (BotoCoreError, ClientError) as error:
+        changed = getattr(error, "response", {}).get("Error", {}).get("Code") == "PreconditionFailedException"
+        raise Refused(f"{alias.function}: {'somebody else has moved it meanwhile' if changed else error}") from None
+
+
 def withdraw(stack: Stack, releases: list[Release], to: Release) -> None:
     """Mark the releases newer than `to`, and `to` itself as live again."""
+    withdraw_newer(stack, releases, to.api_version)
     for release in releases:
-        if release.record is None or release.withdrawn == (release.api_version > to.api_version):
-            continue
-        record = {name: value for name, value in release.record.items() if name != "withdrawn_at"}
-        if not release.withdrawn:
-            record["withdrawn_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        elif release.api_version != to.api_version:
-            continue  # an older one that was withdrawn before stays so
-        key = f"releases/{release.api_version}.json"
-        try:
-            stack.s3.put_object(
-                Bucket=stack.bucket, Key=key, Body=json.dumps(record).encode(), ContentType="application/json"
-            )
-        except (BotoCoreError, ClientError) as error:
-            raise Refused(
-                f"release {to.api_version} is live, but s3://{stack.bucket}/{key} could not be marked: {error}\n"
-                "Until it is, a later rollback may come back to it: run this again."
-            ) from None
+        if release.api_version == to.api_version and release.withdrawn:
+            mark(stack, release, to.api_version, None)
+
+
+def withdraw_newer(stack: Stack, releases: list[Release], live: int) -> list[int]:
+    """Mark the releases newer than the one that is live; those that had no mark."""
+    left = [release for release in releases if release.api_version > live and not release.withdrawn]
+    for release in left:
+        mark(stack, release, live, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+    return [release.api_version for release in left]
+
+
+def mark(stack: Stack, release: Release, live: int, withdrawn_at: str | None) -> None:
+    """Write a release's record anew, with or without the mark."""
+    record = {name: value for name, value in (release.record or {}).items() if name != "withdrawn_at"}
+    if withdrawn_at:
+        record["withdrawn_at"] = withdrawn_at
+    key, body = f"releases/{release.api_version}.json", json.dumps(record).encode()
+    try:
+        stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, ContentType="application/json")
+    except (BotoCoreError, ClientError) as error:
+        raise Refused(
+            f"release {live} is live, but s3://{stack.bucket}/{key} could not be marked: {error}\n"
+            "Until it is, a later rollback may come back to it: run this again."
+        ) from None
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 Run with the Python of .venv-sam. Requests are signed with SigV4 by the environment's credentials, or carry the token in
 EFEMERA_BEARER (`--bearer`), or neither (`--open`); with `--stack` the stack's parameters say which. No answer is asked
 for twice, so that a flaw stays seen: a 5xx fails. Only while there is no connection at all does the first request wait,
-at most `--wait` seconds, as the name of a new API takes moments to be known. Exit codes: 0 all well; 2 bad input; 3 a
-check failed.
+at most `--wait` seconds, as the name of a new API takes moments to be known. Exit codes: 0 all well; 2 bad input, or it
+could not be asked (no right to, no connection); 3 an answer was not what it must be.
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ TIMEOUT_S = 35  # API Gateway gives up after 30
 
 class Unusable(Exception):
     """What was asked for can't be done; one line."""
+
+
+class Target(NamedTuple):
+    """An API, and how it is to be asked."""
+
+    url: str
+    access: str  # sigv4, bearer or open
+    policy: str  # which lets a caller in, where a stack says it
 
 
 class Failed(Exception):
@@ -102,38 +110,63 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the checks in turn and print a line for each."""
     options = _options(arguments)
     try:
-        url, access = _target(options)
+        target = _target(options)
         golden, digest = _model(options.models)
         expected = digest if options.expect_digest == "" else options.expect_digest
-        client = Client(url, access)
+        client = Client(target.url, target.access)
     except (Unusable, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     checks: dict[str, Callable[[], str]] = {
-        "health": lambda: health(client, expected, options.wait),
+        "health": lambda: health(client, target, expected, options.wait),
         "forecast": lambda: forecast(client, golden, digest),
         "refusal": lambda: refusal(client),
         "access": lambda: unproven(client),
         "latency": lambda: latency(client, golden, options.requests, options.slowest),
     }
-    print(f"{url} ({access})")
-    failed = 0
+    print(f"{target.url} ({target.access})")
+    try:
+        failed, unanswered = run(checks)
+    except Unusable as unusable:
+        print(unusable, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if unanswered and not failed:
+        print(f"{target.url} could not be asked from here: no answer of it was wrong", file=sys.stderr)
+    sys.exit(3 if failed else 2 if unanswered else 0)
+
+
+def run(checks: dict[str, Callable[[], str]]) -> tuple[int, int]:
+    """How many checks an answer failed, and how many the network did; raises `Unusable`."""
+    failed = unanswered = 0
     for name, check in checks.items():
         try:
             result, found = "ok", check()
-        except (Failed, BotoCoreError, KeyError, TypeError, ValueError, IndexError) as error:
-            known = isinstance(error, (Failed, BotoCoreError))
-            result, found = "FAILED", str(error) if known else f"an answer of another form: no {error}"
+        except BotoCoreError as error:
+            result, found = "FAILED", str(error)
+            unanswered += 1
+        except (Failed, KeyError, TypeError, ValueError, IndexError) as error:
+            result, found = (
+                "FAILED",
+                str(error) if isinstance(error, Failed) else f"an answer of another form: no {error}",
+            )
             failed += 1
-        except KeyboardInterrupt:
-            sys.exit(130)
         print(f"{result:6}  {name:8}  {found}", flush=True)
-    sys.exit(3 if failed else 0)
+    return failed, unanswered
 
 
-def health(client: Client, digest: str | None, wait: float) -> str:
+def health(client: Client, target: Target, digest: str | None, wait: float) -> str:
     """GET /health is 200 and names the model, which is the one expected."""
-    body = _first(lambda: client.ask("/health"), wait).must_be(200).body
+    answer = _first(lambda: client.ask("/health"), wait)
+    if answer.status in (401, 403) and target.access != "open":
+        means = {
+            "sigv4": f"attach the policy {target.policy or 'in the output CallerPolicyArn of its stack'} to who signs",
+            "bearer": "put a token that it takes into EFEMERA_BEARER",
+        }
+        said = json.dumps(answer.body)[:200]
+        raise Unusable(f"{answer.status} for GET /health, {said}: the caller may not ask; {means[target.access]}")
+    body = answer.must_be(200).body
     if body["status"] != "ok":
         raise Failed(f"status {body['status']!r}")
     if digest and body["model_digest"] != digest:
@@ -238,15 +271,16 @@ def _session() -> boto3.Session:
     return boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
 
 
-def _target(options: argparse.Namespace) -> tuple[str, str]:
-    """The address, and how it is to be asked: sigv4, bearer or open."""
-    url, access = options.url, options.access or "sigv4"
+def _target(options: argparse.Namespace) -> Target:
+    """What is to be asked, and how; raises `Unusable`."""
+    url, access, policy = options.url, options.access or "sigv4", ""
     if options.stack:
         try:
             (stack,) = _session().client("cloudformation").describe_stacks(StackName=options.stack)["Stacks"]
         except ClientError as error:
             raise Unusable(f"stack {options.stack}: {error.response['Error']['Message']}") from None
-        url = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}.get("ApiUrl")
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        url, policy = outputs.get("ApiUrl"), outputs.get("CallerPolicyArn", "")
         if not url:
             raise Unusable(f"stack {options.stack} has no output ApiUrl; is it one of Efemera's?")
         given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in stack.get("Parameters", [])}
@@ -257,7 +291,7 @@ def _target(options: argparse.Namespace) -> tuple[str, str]:
     parts = urlsplit(url)
     if parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in LOCAL):
         raise Unusable(f"{url}: not https, nor http on {' or '.join(LOCAL)}")
-    return url, access
+    return Target(url, access, policy)
 
 
 def _model(folder: Path) -> tuple[dict[str, Any], str]:

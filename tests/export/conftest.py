@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 
@@ -20,6 +21,15 @@ from export.network import Network
 from tests.export.yahoo_stand_in import Yahoo
 
 SMALL = Config(hidden_size=6, epochs=2, batch_size=64, patience=9)
+
+
+@pytest.fixture(autouse=True)
+def environment():
+    """Leaves the environment as it was: `efemera serve` tells the handler by it which model to load."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

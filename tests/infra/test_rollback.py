@@ -6,6 +6,7 @@ deployment of CodeDeploy and can't stop one.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import json
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 from urllib.parse import parse_qs
@@ -45,6 +47,7 @@ class OneStack(BaseHTTPRequestHandler):
     outputs: dict[str, str]
     status: str
     deployments: list[str]
+    versions: list[tuple[str, str, str]]  # function, version, status: those that the stack itself names
     stopped: list[dict[str, object]]
 
     def do_POST(self) -> None:
@@ -62,10 +65,11 @@ class OneStack(BaseHTTPRequestHandler):
             self.answer(*getattr(self, fields["Action"])(fields))
 
     def DescribeStacks(self, fields: dict[str, str]) -> tuple[int, str]:  # noqa: N802 the action's name
+        if fields["StackName"] == "denied":
+            return 403, failed("AccessDenied", "no right to cloudformation:DescribeStacks")
         if fields["StackName"] != "demo":
             message = f"Stack with id {fields['StackName']} does not exist"
-            error = f"<Error><Type>Sender</Type><Code>ValidationError</Code><Message>{message}</Message></Error>"
-            return 400, f"<ErrorResponse>{error}</ErrorResponse>"
+            return 400, failed("ValidationError", message)
         outputs = "".join(
             f"<member><OutputKey>{key}</OutputKey><OutputValue>{escape(value)}</OutputValue></member>"
             for key, value in self.outputs.items()
@@ -74,15 +78,17 @@ class OneStack(BaseHTTPRequestHandler):
         return 200, wrapped("DescribeStacks", f"<Stacks><member>{stack}</member></Stacks>")
 
     def ListStackResources(self, _: dict[str, str]) -> tuple[int, str]:  # noqa: N802 the action's name
-        parts = {
-            "demo-Api": "AWS::Lambda::Function",
-            "demo-App": "AWS::CodeDeploy::Application",
-            "demo-Group": "AWS::CodeDeploy::DeploymentGroup",
-        }
+        parts = [
+            ("demo-Api", "AWS::Lambda::Function", "UPDATE_COMPLETE"),
+            ("demo-App", "AWS::CodeDeploy::Application", "CREATE_COMPLETE"),
+            ("demo-Group", "AWS::CodeDeploy::DeploymentGroup", "CREATE_COMPLETE"),
+        ]
+        arn = "arn:aws:lambda:us-east-1:123456789012:function"
+        parts += [(f"{arn}:{name}:{number}", "AWS::Lambda::Version", status) for name, number, status in self.versions]
         members = "".join(
             f"<member><LogicalResourceId>x</LogicalResourceId><PhysicalResourceId>{name}</PhysicalResourceId>"
-            f"<ResourceType>{kind}</ResourceType></member>"
-            for name, kind in parts.items()
+            f"<ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus></member>"
+            for name, kind, status in parts
         )
         found = f"<StackResourceSummaries>{members}</StackResourceSummaries>"
         return 200, wrapped("ListStackResources", found)
@@ -95,6 +101,11 @@ class OneStack(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
+
+
+def failed(code: str, message: str) -> str:
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    return f"<ErrorResponse>{error}</ErrorResponse>"
 
 
 def wrapped(action: str, result: str) -> str:
@@ -121,6 +132,7 @@ class Account:
     def release(self, api: str, batch: str, recorded: bool = True) -> None:
         """Deploy: the aliases move, and the hook writes its record."""
         versions = {name: api if name == API else batch for name in FUNCTIONS}
+        self.stack.versions = [(name, version, "CREATE_COMPLETE") for name, version in versions.items()]
         for name, version in versions.items():
             self.functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
         record = {
@@ -142,6 +154,10 @@ class Account:
         assert not any(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") for alias in found)
         return tuple(alias["FunctionVersion"] for alias in found)
 
+    def point(self, function: str, version: str, weights: dict[str, float]) -> None:
+        routing = {"AdditionalVersionWeights": weights}
+        self.functions.update_alias(FunctionName=function, Name="live", FunctionVersion=version, RoutingConfig=routing)
+
 
 def package(content: str) -> bytes:
     buffer = io.BytesIO()
@@ -156,10 +172,11 @@ def refused(status: int, code: str) -> tuple[AWSResponse, dict[str, object]]:
     return AWSResponse("", status, {}, None), parsed
 
 
-@pytest.fixture
-def account(monkeypatch):
+@contextlib.contextmanager
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """The account, for as long as it is asked; moto's and the small server's."""
     outputs = {"FunctionName": API, "FunctionNames": ",".join(FUNCTIONS), "BucketName": "demo-bucket"}
-    state = {"outputs": outputs, "status": "UPDATE_COMPLETE", "deployments": [], "stopped": []}
+    state = {"outputs": outputs, "status": "UPDATE_COMPLETE", "deployments": [], "versions": [], "stopped": []}
     stack = type("Demo", (OneStack,), state)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.delenv("AWS_REGION", raising=False)
@@ -172,6 +189,12 @@ def account(monkeypatch):
             yield Account(stack)
         finally:
             server.shutdown()
+
+
+@pytest.fixture
+def account(monkeypatch):
+    with deployed(monkeypatch) as found:
+        yield found
 
 
 @pytest.fixture
@@ -310,6 +333,35 @@ def test_a_canary_that_was_left_half_way_is_cleared(account, run):
     assert "2 + 10% 3  →  2" in said
 
 
+def test_a_weight_of_everything_counts_as_the_version_that_serves(account, run):
+    account.release("2", "2")
+    account.release("3", "3")
+    assert run("--yes")[0] == 0
+    account.point(API, "3", {"2": 1.0})  # as realign.py leaves it
+    code, said = run("--yes")
+    assert (code, said) == (0, "demo is at release 2 already: nothing to move\n")
+    code, said = run("--yes", "--to", "3")
+    assert (code, account.live()) == (0, ("3", "3", "3", "3"))
+    assert "3 + 100% 2  →  3" in said
+    assert f"model m2 ({'2' * 12})  →  m3 ({'3' * 12})" in said
+    account.point(API, "3", {"2": 0.0})
+    assert run("--yes")[0] == 0
+    assert account.live() == ("2", "2", "2", "2")
+
+
+def test_a_stopped_deployment_that_goes_back_to_a_release_that_was_left_is_said(account, run):
+    account.release("2", "2")
+    account.release("3", "3")
+    assert run("--yes")[0] == 0
+    account.point(API, "3", {"4": 0.1})  # a canary after realign.py
+    account.stack.deployments = ["d-123"]
+    code, said = run("--yes")
+    assert code == 0
+    assert "That goes back to version 3, whose release had been left: then run this again.\n" in said
+    account.point(API, "2", {"4": 0.1})
+    assert "had been left" not in run("--yes")[1]
+
+
 @pytest.mark.parametrize(("status", "code"), [("UPDATE_IN_PROGRESS", 3), ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", 0)])
 def test_a_stack_in_the_middle_of_an_update_is_left_alone(account, run, status, code):
     account.release("2", "2")
@@ -373,8 +425,11 @@ def test_a_stack_or_a_release_that_is_not_there_is_bad_input(account, run, rollb
     with pytest.raises(SystemExit, match="2"):
         rollback.main(["--stack", "nowhere"])
     assert capsys.readouterr().err == "stack nowhere: Stack with id nowhere does not exist\n"
+    assert run("--stack", "denied") == (2, "stack denied: no right to cloudformation:DescribeStacks\n")
     del account.stack.outputs["FunctionNames"]
     assert run("--yes") == (2, "stack demo: it has no output FunctionNames; is it one of Efemera's?\n")
+    account.stack.status = "ROLLBACK_COMPLETE"
+    assert run("--yes") == (2, "stack demo is ROLLBACK_COMPLETE: nothing of it is live\n")
 
 
 def test_without_credentials_it_says_so_in_one_line():

@@ -28,6 +28,7 @@ from tests.infra.conftest import MODELS, OFFLINE, ROOT
 SCRIPT = ROOT / "infra" / "smoke.py"
 DIGEST = json.loads((MODELS / "manifest.json").read_text(encoding="utf-8"))["files"]["model.onnx"][:12]
 SECRET = "made-up-for-this-test"
+POLICY = "arn:aws:iam::123456789012:policy/demo-CallerPolicy"
 CHECKS = ["health", "forecast", "refusal", "access", "latency"]
 
 Change = Callable[[str, int, dict[str, str], Any], tuple[int, dict[str, str], Any]]
@@ -160,9 +161,19 @@ def test_requests_are_signed_as_aws_asks_and_a_stranger_is_refused(real, run, mo
         assert code == 0, said
         assert "403 for a stranger" in said
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
-        code, said = run("--url", address)
+        assert run("--url", address)[0] == 2
+
+
+def test_a_caller_who_may_not_ask_is_told_what_is_missing_and_the_release_is_not_blamed(real, run, monkeypatch):
+    refusal = '403 for GET /health, {"message": "Forbidden"}: the caller may not ask; '
+    monkeypatch.setenv("EFEMERA_BEARER", "old")
+    with gateway(real, lambda *_: False) as address:
+        signs = "attach the policy in the output CallerPolicyArn of its stack to who signs"
+        assert run("--url", address) == (2, f"{address} (sigv4)\n{refusal}{signs}\n")
+        token = "put a token that it takes into EFEMERA_BEARER"
+        assert run("--url", address, "--bearer") == (2, f"{address} (bearer)\n{refusal}{token}\n")
+        code, said = run("--url", address, "--open")  # which should let anyone in
     assert code == 3
-    assert results(said) == {**dict.fromkeys(CHECKS, "FAILED"), "access": "ok"}
     assert '403 instead of 200: {"message": "Forbidden"}' in said
 
 
@@ -194,16 +205,21 @@ def test_a_stack_says_where_and_how_it_is_asked(real, run, monkeypatch, paramete
         template = {
             "Parameters": {name: {"Type": "String"} for name in parameters},
             "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-            "Outputs": {"ApiUrl": {"Value": address}},
+            "Outputs": {"ApiUrl": {"Value": address}, "CallerPolicyArn": {"Value": POLICY}},
         }
         given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
         boto3.client("cloudformation").create_stack(
             StackName="demo", TemplateBody=json.dumps(template), Parameters=given
         )
         code, said = run("--stack", "demo")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+        refused = run("--stack", "demo")
         assert run("--stack", "nowhere") == (2, "stack nowhere: Stack with id nowhere does not exist\n")
     assert code == 0, said
     assert said.startswith(f"{address} ({access})\n")
+    if access == "sigv4":
+        assert refused[0] == 2
+        assert f"attach the policy {POLICY} to who signs" in refused[1]
 
 
 def unwell(path, status, headers, answer):
@@ -317,12 +333,29 @@ def test_a_slow_api_fails(real, run):
     assert "; at most 0 ms are allowed" in said
 
 
-def test_where_nothing_answers_every_check_fails_in_a_line(run):
+def test_where_nothing_answers_every_check_fails_in_a_line_and_no_release_is_blamed(run):
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler, bind_and_activate=False) as server:
         server.server_bind()  # taken, but nobody listens
         code, said = run("--url", f"http://127.0.0.1:{server.server_address[1]}", "--open", "--wait", "0")
-    assert (code, results(said)) == (3, dict.fromkeys(CHECKS, "FAILED"))
+    *table, last = said.splitlines()
+    assert (code, results("\n".join(table))) == (2, dict.fromkeys(CHECKS, "FAILED"))
     assert "Could not connect to the endpoint URL" in said
+    assert last.endswith(" could not be asked from here: no answer of it was wrong")
+
+
+@pytest.mark.parametrize(("change", "code"), [(None, 2), ("ill", 3)])
+def test_a_wrong_answer_outweighs_a_connection_that_is_lost(real, run, smoke, monkeypatch, change, code):
+    def lost(self, request):
+        if "/predict" in request.url:
+            raise smoke.BotoCoreError
+        return send(self, request)
+
+    send = smoke.URLLib3Session.send
+    monkeypatch.setattr(smoke.URLLib3Session, "send", lost)
+    with gateway(real, change=ill if change else None) as address:
+        found, said = run("--url", address, "--open")
+    assert found == code
+    assert ("could not be asked" in said) == (code == 2)
 
 
 def test_an_api_whose_name_is_not_known_yet_is_waited_for(real, run, smoke, monkeypatch):

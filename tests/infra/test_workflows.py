@@ -83,7 +83,7 @@ def test_each_flaw_is_found():
         "trigger": ("  workflow_dispatch:", "  pull_request_target:\n  workflow_dispatch:"),
         "concurrency": ("concurrency:", "env:"),
         "timeout": ("    timeout-minutes: 60\n", ""),
-        "injection": ('make deploy ENV="$ENV"', "make deploy ENV=${{inputs.environment}}"),
+        "injection": ('make deploy ENV="$ENV" BUILT=1', "make deploy ENV=${{inputs.environment}}"),
         "credentials": ("persist-credentials: false", "persist-credentials: true"),
         "target": ("make deploy", "make ship"),
     }
@@ -111,6 +111,55 @@ def test_a_deployment_waits_for_the_checks_and_is_never_cut_off():
     assert workflow["jobs"]["deploy"]["needs"] == "check"
     assert workflow["jobs"]["check"]["uses"] == "./.github/workflows/check.yml"
     assert workflow["jobs"]["deploy"]["environment"]  # its protection rules, such as who must agree
+
+
+def steps_of_deploy(text: str) -> list[dict[str, Any]]:
+    return yaml.safe_load(text)["jobs"]["deploy"]["steps"]
+
+
+def keys_meet_only_the_deployment(steps: list[dict[str, Any]]) -> bool:
+    """Whether packages, with what PyPI's code does in a build, are made before AWS credentials are there."""
+    takes = next(place for place, step in enumerate(steps) if "aws-actions/" in step.get("uses", ""))
+    scripts = [(place, step["run"]) for place, step in enumerate(steps) if "run" in step]
+    built = [place for place, script in scripts if script.startswith("make build")]
+    return (
+        bool(built) and built[0] < takes and [s for p, s in scripts if p > takes] == ['make deploy ENV="$ENV" BUILT=1']
+    )
+
+
+def test_packages_are_built_before_there_are_keys():
+    good = (FOLDER / "deploy.yml").read_text(encoding="utf-8")
+    assert keys_meet_only_the_deployment(steps_of_deploy(good))
+    assert not keys_meet_only_the_deployment(steps_of_deploy(good.replace(" BUILT=1", "")))
+    assert not keys_meet_only_the_deployment(steps_of_deploy(good.replace("- run: make build", "- run: make help")))
+
+
+def git(folder: Path, *arguments: str) -> None:
+    options = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *options, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_a_tag_that_is_not_on_main_is_not_deployed(tmp_path: Path):
+    checkout, check = steps_of_deploy((FOLDER / "deploy.yml").read_text(encoding="utf-8"))[:2]
+    assert checkout["with"]["fetch-depth"] == 0  # else main is not there to be asked
+    assert check["if"] == "github.event_name == 'push'"  # a tag; by hand it may be any branch
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    git(there, "init", "-b", "main")
+    for tag, branch in (("v1", None), ("v2", "aside")):
+        if branch:
+            git(there, "switch", "-c", branch)
+        git(there, "commit", "--allow-empty", "-m", tag)
+        git(there, "tag", "-a", tag, "-m", tag)
+    git(tmp_path, "clone", str(there), str(here))
+    ends = []
+    for tag in ("v1", "v2"):
+        environment = {**os.environ, "GITHUB_SHA": tag}
+        done = subprocess.run(
+            ["bash", "-ec", check["run"]], cwd=here, env=environment, capture_output=True, check=False
+        )
+        ends.append(done.returncode)
+    assert ends == [0, 1]
 
 
 def test_what_ci_runs_the_pipeline_runs_too():
