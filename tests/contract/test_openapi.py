@@ -100,9 +100,9 @@ def test_every_answer_without_a_body_fits_its_schema():
 
 def test_schemathesis_finds_nothing_in_all_its_checks(tmp_path):
     """Every check it has, against the real server over HTTP, behind a base path."""
-    command = [
+    command = [  # one worker: in CPython 3.11 two threads can't parse at once (gh-106905)
         *(Path(sys.executable).with_name("st"), "run", "--checks", "all", "--seed", "1", "--no-color"),
-        *("--max-examples", "20", "--warnings", "off", "--workers", "2"),
+        *("--max-examples", "20", "--warnings", "off", "--workers", "1"),
     ]
     hooks = {"SCHEMATHESIS_HOOKS": "tests.contract.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
     with serving(ROOT / "models", "--base-path", "/prod") as (address, _):
