@@ -48,7 +48,8 @@ def test_a_package_holds_what_its_function_needs_and_nothing_else(built, name, k
     models = {path.name for path in (package / "models").iterdir()}
     optional = set() if kind == "hook" else {"evaluation.json", "sessions.json"}
     assert MODEL_FILES[kind] <= models <= MODEL_FILES[kind] | optional
-    ours = {path.name for path in (package / "lambda_fn").iterdir() if path.is_file()}
+    files = (path.relative_to(package / "lambda_fn") for path in (package / "lambda_fn").rglob("*") if path.is_file())
+    ours = {str(path) for path in files if path.parent.name != "__pycache__"}
     assert ours == {path.name for path in own_modules(PACKAGES[kind].handlers)} | {*PACKAGES[kind].data}
 
 
