@@ -35,7 +35,7 @@ def test_the_serving_tests_pass_on_the_package(built, tmp_path):
     pins = ["--python-version=3.13", "--constraint", ROOT / "infra" / "requirements-dev.txt", "pytest", "hypothesis"]
     subprocess.run([*command, *pins], check=True, capture_output=True)
     mounts = {built / "ApiFunction": "/var/task", runner: "/runner"}
-    mounts |= {ROOT / name: f"/proof/{name}" for name in ("tests", "template.yaml")} | {MODELS: "/proof/models"}
+    mounts |= {ROOT / name: f"/proof/{name}" for name in ("tests", "template.yaml", "infra/page")} | {MODELS: "/proof/models"}
     command = ["docker", "run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp:mode=1777", "--user=65534:65534"]
     command += [f"--volume={here}:{there}:ro" for here, there in mounts.items()]
     command += ["--env=PYTHONPATH=/var/task:/runner:/proof", "--env=PYTHONDONTWRITEBYTECODE=1", "--env=HOME=/tmp"]
