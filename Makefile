@@ -202,12 +202,12 @@ docker-engine:
 test-browser: chromium $(READY) ## The page of GET / and GET /docs in a real Chromium, headless
 	$(BIN)/python -m pytest -m browser
 
-chromium: # from Debian's own packages, where this may install them
-	@command -v chromedriver >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
-	  { echo "installing Chromium and its driver …"; apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >&2
-	@command -v chromedriver >/dev/null && { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
-	  { echo "test-browser needs Chromium and its driver: install chromium and chromium-driver, or what your system calls them" >&2; exit 2; }
+chromium: # from Debian's own packages, where this may install them; curl runs the lines that the pages show
+	@{ command -v chromedriver && command -v curl; } >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	  { echo "installing Chromium, its driver and curl …"; apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver curl; } >&2
+	@command -v chromedriver >/dev/null && command -v curl >/dev/null && { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
+	  { echo "test-browser needs Chromium, its driver and curl: install chromium, chromium-driver and curl, or what your system calls them" >&2; exit 2; }
 
 .PHONY: page
 page: ## Build lambda_fn/page anew from infra/page, after a change there; needs Node.js 20 or newer
