@@ -92,6 +92,13 @@ class Visit:
     def choose(self, selector, value):
         """Take an option of a select."""
         Select(self.find(selector)).select_by_value(str(value))
+        self.drawn()
+
+    def drawn(self):
+        """What a choice changes is on screen: two frames, as the first one may have begun before it."""
+        self.browser.execute_async_script(
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))"
+        )
 
     def hover(self, selector, share):
         """Point at a place so far from left to right over an element."""
