@@ -168,7 +168,7 @@ deploy: deployable $(if $(BUILT),$(SAM_READY),build) ## Build and deploy to ENV=
 	$(ASK) $$digest || { [ $$? = 3 ] || { echo "the deployed API could not be asked, so it was left: make smoke" >&2; exit 2; }; \
 	  [ "$$was" != "$$($(REALIGN) --live)" ] || { echo "the API was not changed, so there is nothing to take back" >&2; exit 3; }; \
 	  echo "the deployed API does not answer as it should: going back" >&2; \
-	  $(DEPLOYED) infra/rollback.py --stack $(STACK) --yes; exit 3; }; \
+	  $(DEPLOYED) -m infra.rollback --stack $(STACK) --yes; exit 3; }; \
 	[ -z "$$behind" ] || echo "$$behind"
 
 deployable: # the template's Architecture must be the packages'
@@ -181,7 +181,7 @@ smoke: $(SAM_READY) ## Ask the deployed API of ENV (or STACK): health, forecast,
 
 .PHONY: rollback
 rollback: $(SAM_READY) ## Move ENV (or STACK) back to the release before; TO=N to a certain one, YES=1 asks nothing
-	@$(DEPLOYED) infra/rollback.py --stack $(STACK) $(if $(TO),--to $(TO)) $(if $(YES),--yes)
+	@$(DEPLOYED) -m infra.rollback --stack $(STACK) $(if $(TO),--to $(TO)) $(if $(YES),--yes)
 
 .PHONY: destroy
 destroy: $(SAM_READY) ## Delete ENV's stack, all but its bucket; SAM asks first

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import argparse
 
-from infra.rollback import NoStack, Refused, Stack, check_settled, in_a_line, point, roll_back, withdraw_newer
+from infra.deployed import NoStack, Refused, Stack
+from infra.rollback import check_settled, in_a_line, point, roll_back, withdraw_newer
 
 
 def main(arguments: list[str] | None = None) -> None:

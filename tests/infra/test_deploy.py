@@ -30,7 +30,7 @@ def make(tmp_path: Path):
     stand_in = tmp_path / "stand-in"
     stand_in.write_text(
         f'#!/bin/sh\necho "$@" >> {calls}\n'
-        'case "$*" in *smoke.py*) exit "$SMOKE_ENDS";; *rollback.py*) exit "$ROLLBACK_ENDS";;\n'
+        'case "$*" in *smoke.py*) exit "$SMOKE_ENDS";; *infra.rollback*) exit "$ROLLBACK_ENDS";;\n'
         '  "deploy "*) exit "$DEPLOY_ENDS";; *"--after done") printf %s "$BEHIND";;\n'
         f'  *--live) [ "$IS_NEW" = 1 ] && wc -l < {calls} || echo 7;;\n'  # another number each time, or the same
         '  *realign*--after*) ;; *realign*) exit "$REALIGN_ENDS";; esac\n',
@@ -133,7 +133,7 @@ def test_a_pipeline_is_not_asked_to_confirm(make):
 def test_an_api_that_does_not_answer_well_is_rolled_back_and_the_deployment_has_failed(make, rollback):
     code, calls = make("deploy", "ENV=dev", smoke=3, rollback=rollback)
     assert code == 2  # make's own, for any recipe that fails
-    assert calls[5] == "infra/rollback.py --stack efemera-dev --yes"
+    assert calls[5] == "-m infra.rollback --stack efemera-dev --yes"
 
 
 def test_an_api_that_could_not_be_asked_is_left(make):
@@ -145,7 +145,7 @@ def test_an_api_that_was_not_changed_is_not_rolled_back(make):
     """Such as after "no" to the changes: what answers is the release before, and it stays."""
     code, calls = make("deploy", "ENV=prod", smoke=3, is_new=False)
     assert code == 2
-    assert not any("rollback.py" in call for call in calls)
+    assert not any("infra.rollback" in call for call in calls)
 
 
 def test_packages_for_another_processor_than_the_templates_are_not_deployed(make):
@@ -154,4 +154,4 @@ def test_packages_for_another_processor_than_the_templates_are_not_deployed(make
 
 
 def test_a_rollback_takes_a_stack_and_a_release(make):
-    assert make("rollback", "STACK=mine", "TO=7") == (0, ["infra/rollback.py --stack mine --to 7"])
+    assert make("rollback", "STACK=mine", "TO=7") == (0, ["-m infra.rollback --stack mine --to 7"])

@@ -433,14 +433,14 @@ def test_a_stack_or_a_release_that_is_not_there_is_bad_input(account, run, rollb
 
 
 def test_without_credentials_it_says_so_in_one_line():
-    command = [sys.executable, "-W", "error", SCRIPT, "--stack", "demo"]
-    done = subprocess.run(command, env=OFFLINE, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-W", "error", "-m", "infra.rollback", "--stack", "demo"]
+    done = subprocess.run(command, cwd=ROOT, env=OFFLINE, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "AWS: Unable to locate credentials\n"
 
 
 @pytest.mark.sam
-@pytest.mark.parametrize("script", ["rollback.py", "smoke.py"])
+@pytest.mark.parametrize("script", [("-m", "infra.rollback"), ("infra/smoke.py",)])
 def test_the_script_runs_with_the_packages_of_the_sam_cli(script):
-    command = [SAM_BIN / "python", "-W", "error", ROOT / "infra" / script, "--help"]
-    assert subprocess.run(command, env=os.environ, capture_output=True, check=False).returncode == 0
+    command = [SAM_BIN / "python", "-W", "error", *script, "--help"]
+    assert subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, check=False).returncode == 0
