@@ -33,9 +33,9 @@ demo: $(READY) ## The main job on embedded data, from prices to an answered requ
 
 # What Lambda has and the test runner: the serving tests run in it too.
 SERVING := .venv-serving/.ready
-$(SERVING): lambda_fn/requirements-api.txt infra/requirements-dev.txt
+$(SERVING): lambda_fn/api/requirements.txt infra/requirements-dev.txt
 	@test -x .venv-serving/bin/python || $(PYTHON) -m venv .venv-serving
-	@.venv-serving/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r lambda_fn/requirements-api.txt
+	@.venv-serving/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r lambda_fn/api/requirements.txt
 	@.venv-serving/bin/python -m pip install -q --disable-pip-version-check -c infra/requirements-dev.txt pytest hypothesis
 	@touch $@
 
@@ -63,12 +63,12 @@ bench-large: $(READY) ## A million series in a batch, block sizes, scoring: a qu
 	$(BIN)/python -m tests.bench.batch_large
 
 .PHONY: openapi
-openapi: $(READY) ## Write lambda_fn/openapi.json anew, after a change of what the API takes or answers
+openapi: $(READY) ## Write lambda_fn/api/openapi.json anew, after a change of what the API takes or answers
 	$(BIN)/python infra/openapi.py
 
 .PHONY: fuzz
 fuzz: $(READY) ## 20,000 requests and events that Hypothesis makes up: each is answered, none with a fault of ours
-	EFEMERA_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q tests/lambda_fn/test_fuzz.py
+	EFEMERA_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q tests/lambda_fn/api/test_fuzz.py
 
 .PHONY: soak
 soak: $(READY) ## A minute of 64 parallel clients, then 100,000 requests and the memory they leave
@@ -78,9 +78,9 @@ soak: $(READY) ## A minute of 64 parallel clients, then 100,000 requests and the
 lock: $(READY) ## Pin what the pinned packages need, after a change of pyproject.toml
 	$(BIN)/pip-compile -q --extra dev --extra yahoo $(PIP_COMPILE) -o infra/requirements-dev.txt pyproject.toml
 	sed -i 's/+cpu$$//' infra/requirements-dev.txt
-	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-api.txt lambda_fn/requirements-api.in
-	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-batch.txt lambda_fn/requirements-batch.in
-	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/requirements-hook.txt lambda_fn/requirements-hook.in
+	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/api/requirements.txt lambda_fn/api/requirements.in
+	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/batch/requirements.txt lambda_fn/batch/requirements.in
+	$(BIN)/pip-compile -q --generate-hashes $(PIP_COMPILE) -o lambda_fn/deploy/requirements.txt lambda_fn/deploy/requirements.in
 
 # Lambda. SAM lives in an environment of its own, so that its pins never meet the project's.
 SAM_VENV := .venv-sam
@@ -129,7 +129,7 @@ check-workflows: $(AUDIT_READY) ## The pipelines of .github/workflows: zizmor
 
 .PHONY: audit
 audit: $(AUDIT_READY) ## Known weaknesses of every pinned package; asks PyPI, so it is no part of `make check`
-	@for lock in lambda_fn/requirements-*.txt infra/requirements-*.txt; do \
+	@for lock in lambda_fn/*/requirements.txt infra/requirements-*.txt; do \
 	  echo "$$lock"; $(AUDIT_VENV)/bin/pip-audit --progress-spinner off --strict --disable-pip --no-deps -r $$lock || failed=3; \
 	done; exit $${failed:-0}
 
@@ -144,7 +144,7 @@ OF_HOOK := build-HookFunction build-ReleasedFunction
 .PHONY: $(OF_API) $(OF_BATCH) $(OF_HOOK)
 $(OF_API): KIND := api
 $(OF_BATCH): KIND := batch
-$(OF_HOOK): KIND := hook
+$(OF_HOOK): KIND := deploy
 $(OF_API) $(OF_BATCH) $(OF_HOOK):
 	$(or $(wildcard $(SAM_VENV)/bin/python),$(PYTHON)) -m infra.build_function --function $(KIND) --out "$(ARTIFACTS_DIR)" --architecture $(ARCHITECTURE) --lambda-python $(LAMBDA_PYTHON)
 
@@ -210,7 +210,7 @@ chromium: # from Debian's own packages, where this may install them; curl runs t
 	  { echo "test-browser needs Chromium, its driver and curl: install chromium, chromium-driver and curl, or what your system calls them" >&2; exit 2; }
 
 .PHONY: page
-page: ## Build lambda_fn/page anew from infra/page, after a change there; needs Node.js 20 or newer
+page: ## Build lambda_fn/api/page anew from infra/page, after a change there; needs Node.js 20 or newer
 	@command -v npm >/dev/null || { echo "page needs Node.js 20 or newer, with npm" >&2; exit 2; }
 	cd infra/page && npm ci --ignore-scripts --no-audit --no-fund && npm test && npm run build
 

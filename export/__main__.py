@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run one command. The processes of a batch start first: their imports then take the time of this one's."""
     if sys.argv[1:2] == ["batch"] and sys.argv[2:3] != ["scores"]:
-        from export.workers import context
+        from export.local.workers import context
 
         context()
     from export import cli

@@ -46,7 +46,8 @@ def main() -> None:
     wheels = _install(out, machine, kind)
     unpruned, owners = weight.size(out), sbom.owners(out)
     _prune(out, package)
-    _copy(own_modules(package.handlers), out / "lambda_fn")
+    for path in own_modules(package.handlers):
+        _copy([path], (out / path.relative_to(ROOT)).parent)
     for name in package.data:
         _copy([ROOT / "lambda_fn" / name], (out / "lambda_fn" / name).parent)
     _copy([models / name for name in package.models] + _optional_files(package, models), out / "models")
@@ -68,7 +69,7 @@ def _arguments() -> argparse.Namespace:
         "--function",
         choices=PACKAGES,
         default="api",
-        help="batch: of plan, batch and finish; hook: of both hooks [api]",
+        help="batch: of plan, batch and finish; deploy: of both hooks [api]",
     )
     parser.add_argument("--out", type=Path, required=True, help="a folder that is emptied first")
     parser.add_argument("--architecture", choices=MACHINES, default="x86_64", help="[x86_64]")
@@ -104,7 +105,7 @@ def _install(out: Path, machine: str, kind: str = "api") -> dict[str, str]:
 
     Returns the SHA-256 of each distribution's wheel.
     """
-    requirements = ROOT / "lambda_fn" / f"requirements-{kind}.txt"
+    requirements = ROOT / "lambda_fn" / kind / "requirements.txt"
     platforms = [f"--platform=manylinux{tag}_{machine}" for tag in ("2014", "_2_28")]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
@@ -140,7 +141,7 @@ def _optional_files(package: Package, models: Path) -> list[Path]:
 
 
 def _copy(files: list[Path], folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for path in files:
         shutil.copyfile(path, folder / path.name)
 

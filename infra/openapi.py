@@ -1,4 +1,4 @@
-"""Writes lambda_fn/openapi.json: what the API takes and answers, from the types that decode and encode it.
+"""Writes lambda_fn/api/openapi.json: what the API takes and answers, from the types that decode and encode it.
 
 `make openapi` runs it with the project's environment; `--check` writes nothing and exits 3 where the file is not
 current. The schemas come from msgspec, the answers shown from the handler itself. What JSON Schema can't say of a
@@ -21,23 +21,31 @@ os.environ.pop("EFEMERA_MODELS", None)  # the project's own model is the one des
 
 import msgspec
 
-from lambda_fn import __version__, api, card, inference
-from lambda_fn.answer import Forecast, Forecasts, SeriesForecast, SeriesRefused
-from lambda_fn.explanation import Explained
-from lambda_fn.refusal import KINDS, Problem
-from lambda_fn.request import ExplainRequest, PredictRequest, Price
+from lambda_fn import __version__
+from lambda_fn.api import handler as api
+from lambda_fn.api import model_card, open_inference
+from lambda_fn.api.explain_response import Explained
+from lambda_fn.api.forecast_response import Forecast, Forecasts, SeriesForecast, SeriesRefused
+from lambda_fn.api.problem_details import KINDS, Problem
+from lambda_fn.api.request import ExplainRequest, PredictRequest, Price
 
-OUT = Path(__file__).resolve().parent.parent / "lambda_fn" / "openapi.json"
+OUT = Path(__file__).resolve().parent.parent / "lambda_fn" / "api" / "openapi.json"
 REFERENCE = "#/components/schemas/{name}"
 DIGITS = 6  # of a number in an example: as many as every processor computes alike
 PLACES = 3  # in the example of an explanation: what a day adds is a difference of forecasts, with fewer digits alike
 NUMBERS = re.compile(r"\[[-+\s\d.,e]+\]|\{(?:\s+\"\w+\": [-+\d.e]+,?)+\s+\}")  # of them alone: stands on one line
 VERSION = api.forecaster.manifest.model_version
 TYPES = (
-    *(PredictRequest, Forecast, Forecasts, SeriesForecast, SeriesRefused, Problem, card.State, card.Card),
+    *(PredictRequest, Forecast, Forecasts, SeriesForecast, SeriesRefused, Problem, model_card.State, model_card.Card),
     *(ExplainRequest, Explained),
-    *(inference.ServerMetadata, inference.Live, inference.Ready, inference.ModelMetadata, inference.ModelReady),
-    *(inference.InferRequest, inference.InferResponse),
+    *(
+        open_inference.ServerMetadata,
+        open_inference.Live,
+        open_inference.Ready,
+        open_inference.ModelMetadata,
+        open_inference.ModelReady,
+    ),
+    *(open_inference.InferRequest, open_inference.InferResponse),
 )
 
 MADE = [round(40 + 0.1 * (day * day % 17), 2) for day in range(api.forecaster.manifest.window)]
@@ -76,14 +84,14 @@ WHEN = {
 
 def main() -> None:
     """Write the file, or say that it is not current."""
-    parser = argparse.ArgumentParser(description="Write lambda_fn/openapi.json, or check that it is current.")
+    parser = argparse.ArgumentParser(description="Write lambda_fn/api/openapi.json, or check that it is current.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 3 where the file is not current")
     written = json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
     written = NUMBERS.sub(lambda found: " ".join(found[0].split()), written)
     if not parser.parse_args().check:
         OUT.write_text(written, encoding="utf-8")
     elif not OUT.exists() or OUT.read_text(encoding="utf-8") != written:
-        print("lambda_fn/openapi.json is not what the types say: run `make openapi`", file=sys.stderr)
+        print("lambda_fn/api/openapi.json is not what the types say: run `make openapi`", file=sys.stderr)
         sys.exit(3)
 
 
@@ -111,7 +119,7 @@ def schemas() -> dict[str, Any]:
     """The types as JSON schemas; those of requests with what msgspec leaves to our own checks."""
     _, found = msgspec.json.schema_components(TYPES, ref_template=REFERENCE)
     (price,), _ = msgspec.json.schema_components([Price])
-    found |= {"Price": price, **card.limit_schemas(api.forecaster)}
+    found |= {"Price": price, **model_card.limit_schemas(api.forecaster)}
     for schema in found.values():
         if "description" in schema:
             schema["description"] = " ".join(schema["description"].split())  # of a docstring's lines
@@ -169,7 +177,7 @@ def schemas() -> dict[str, Any]:
     found["InferOutput"]["properties"]["parameters"] = _or_null(
         {"type": "object", "properties": {"binary_data": {}}, "additionalProperties": False}
     )
-    found["InferOutput"]["properties"]["name"] = {"enum": list(inference.OUTPUTS)}
+    found["InferOutput"]["properties"]["name"] = {"enum": list(open_inference.OUTPUTS)}
     return dict(sorted(found.items()))
 
 

@@ -1,4 +1,4 @@
-"""Which of our own modules a function needs: those that its handlers import, and what these import in turn."""
+"""List the modules of `lambda_fn` that a function needs: its handlers, and all that these import, at any depth."""
 
 from __future__ import annotations
 
@@ -10,22 +10,32 @@ SOURCE = Path(__file__).resolve().parent.parent / "lambda_fn"
 
 
 def own_modules(handlers: tuple[str, ...], source: Path = SOURCE) -> list[Path]:
-    """The files of these modules of `source` and of all that they import from there, wherever in a file they do."""
-    found, waiting = {source / "__init__.py"}, list(handlers)
+    """Return the files of these modules (`api.handler`) and of all that they import from `source`, sorted.
+
+    An import inside a function counts too, and so do the packages (`__init__.py`) that a module lies in.
+    """
+    found, waiting = set[Path](), [f"{source.name}.{handler}" for handler in handlers]
     while waiting:
-        path = source / f"{waiting.pop()}.py"
-        if path not in found:
-            found.add(path)
-            waiting += [name for name in _imported(path, source.name) if (source / f"{name}.py").exists()]
+        path = _file_of(waiting.pop(), source)
+        if path is None or path in found:
+            continue
+        packages = [parent / "__init__.py" for parent in path.parents if parent.is_relative_to(source)]
+        found |= {path, *packages}
+        for file in (path, *packages):
+            waiting += _imported(file, source.name)
     return sorted(found)
 
 
+def _file_of(module: str, source: Path) -> Path | None:
+    """The file of a dotted name, or None where the name is no module of `source`."""
+    path = source.parent.joinpath(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
+
+
 def _imported(path: Path, package: str) -> Iterator[str]:
-    """The names below `package` that a file imports: modules, and what is imported from it that may be one."""
+    """The dotted names below `package` that a file imports: modules, and what is imported from one that may be one."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         names = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
         if isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{name}" for name in names]
-        for name in names:
-            if name.startswith(f"{package}."):
-                yield name.split(".")[1]
+            names = [str(node.module), *(f"{node.module}.{name}" for name in names)]
+        yield from (name for name in names if name.split(".")[0] == package)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# What `lambda_fn.forecaster` reads: the first ones must be there. model_lstm.pth stays: only PyTorch reads it.
+# What `lambda_fn.model.forecaster` reads: the first ones must be there. model_lstm.pth stays: only PyTorch reads it.
 MODEL_FILES = ("manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json")
 
 # What the handlers never load: seen by listing sys.modules and the mapped libraries in Lambda's image, after every kind
@@ -46,8 +46,8 @@ class Package(NamedTuple):
 
 PACKAGES = {
     "api": Package(
-        handlers=("api",),
-        data=("openapi.json", "page/index.html", "page/docs.html", "page/LICENSES.txt"),
+        handlers=("api.handler",),
+        data=("api/openapi.json", "api/page/index.html", "api/page/docs.html", "api/page/LICENSES.txt"),
         models=MODEL_FILES,
         services=(),
         pruned=PRUNED + PRUNED_OF_MODEL,
@@ -55,7 +55,7 @@ PACKAGES = {
         largest_zipped=34e6,
     ),
     "batch": Package(
-        handlers=("plan", "batch", "finish"),
+        handlers=("batch.plan", "batch.forecast", "batch.finish"),
         data=(),
         models=MODEL_FILES,
         services=("s3",),
@@ -63,8 +63,8 @@ PACKAGES = {
         largest=180e6,
         largest_zipped=64e6,
     ),
-    "hook": Package(
-        handlers=("hook", "released"),
+    "deploy": Package(
+        handlers=("deploy.pre_traffic_hook", "deploy.post_traffic_hook"),
         data=(),
         models=("manifest.json", "golden.json"),
         services=("codedeploy", "lambda", "s3"),

@@ -141,7 +141,7 @@ def _name(one: Distribution) -> str:
 
 def _asked(kind: str) -> set[str]:
     """The names of what we ask for ourselves."""
-    lines = (ROOT / "lambda_fn" / f"requirements-{kind}.in").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "lambda_fn" / kind / "requirements.in").read_text(encoding="utf-8").splitlines()
     return {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("#")}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from lambda_fn.forecaster import Forecaster
+from lambda_fn.model.forecaster import Forecaster
 from lambda_fn.powertools import AmazonCloudWatchEMFProvider, Logger, is_metrics_disabled
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME") or "efemera"

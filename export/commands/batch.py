@@ -82,7 +82,7 @@ def batch(
 
         print_json({"run": finished.folder, "found": finished.found, **msgspec.to_builtins(success)})
         return
-    from export.local_batch import examples
+    from export.local.batch import examples
 
     _show(finished.folder, success, finished.found, examples(finished.place, success))
 
@@ -106,9 +106,9 @@ def scores(
         raise InputError("--out is missing; see efemera batch scores --help")
     if plot is not None and plot.suffix.lower() != ".png":
         raise InputError(f"--plot {plot}: must end in .png")
-    from lambda_fn.batch_run import BatchRefused
-    from lambda_fn.scores import drift, read_scores
-    from lambda_fn.store import StoreRefused, StoreUnavailable, open_store
+    from lambda_fn.batch.run_records import BatchRefused
+    from lambda_fn.batch.score_table import drift, read_scores
+    from lambda_fn.tables.store import StoreRefused, StoreUnavailable, open_store
 
     try:
         rows = read_scores(open_store(out))
@@ -121,7 +121,7 @@ def scores(
     steps = [None, *sorted({int(step) for step in rows["step"]})]
     found = {"all" if step is None else str(step): drift(rows, step) for step in steps}
     if plot is not None:
-        from export.plots import plot_scores
+        from export.forecast_plot import plot_scores
 
         plot_scores(plot, rows)
     if json:
@@ -138,14 +138,14 @@ def _run(
     prices: list[str], out: str, day: datetime.date, calendar: str, stale_after: int, model: Path, processes: int
 ) -> Any:
     """The run, with a progress bar; its refusals in the command line's own classes."""
-    from export.workers import context
+    from export.local.workers import context
 
     context()  # starts while this process imports what follows
-    from export.local_batch import run_batch
-    from lambda_fn.batch_run import BatchRefused, Incomplete, InputRefused, ModelReplaced, Settings
-    from lambda_fn.forecaster import ModelRefused
-    from lambda_fn.sessions import SessionsRefused
-    from lambda_fn.store import StoreRefused, StoreUnavailable
+    from export.local.batch import run_batch
+    from lambda_fn.batch.run_records import BatchRefused, Incomplete, InputRefused, ModelReplaced, Settings
+    from lambda_fn.model.forecaster import ModelRefused
+    from lambda_fn.model.sessions import SessionsRefused
+    from lambda_fn.tables.store import StoreRefused, StoreUnavailable
 
     settings = Settings(prices=prices, out=out, as_of=day, calendar=calendar, stale_after=stale_after)
     try:

@@ -15,9 +15,9 @@ import typer
 from export.commands.export import prove_and_write
 from export.commands.predict import show_forecasts
 from export.commands.train import fit
-from export.config import Config
 from export.errors import EfemeraError, InputError
 from export.screen import say
+from export.training.config import Config
 
 EPOCHS = 5
 LEARNING_RATE, BATCH_SIZE = 1e-3, 128  # the demo has few windows: larger and more steps than on a whole market
@@ -31,10 +31,10 @@ def demo(
 
     Example: `efemera demo --out /tmp/efemera-demo`
     """
-    from export.checkpoint import read_checkpoint
-    from export.demo_data import REAL_ID, demo_prices
-    from export.plots import plot_forecast
-    from export.training_state import MODEL_FILE, STATE_FILE
+    from export.conversion.checkpoint import read_checkpoint
+    from export.data.demo import REAL_ID, demo_prices
+    from export.forecast_plot import plot_forecast
+    from export.training.state import MODEL_FILE, STATE_FILE
 
     started = time.monotonic()
     run, model, picture = out / "run", out / "model", out / "forecast.png"

@@ -83,9 +83,9 @@ def evaluate(
             folder = out / f"seed-{one['settings']['seeds'][0]}" if number else out
             say(f"written: {', '.join(map(str, write_results(folder, one)))}")
     if report is not None:
-        from export.evaluation.fans import fans_of
-        from export.evaluation.report import write_report
-        from export.evaluation.report_plots import Detail
+        from export.evaluation.report.fans import fans_of
+        from export.evaluation.report.page import write_report
+        from export.evaluation.report.plots import Detail
 
         levels = evaluation["settings"]["quantiles"]
         page, *pictures = write_report(report, evaluation, Detail(fans_of(table, judged, levels), history))
@@ -100,7 +100,7 @@ def evaluate(
 def _fixed(table: Any, folder: Path, settings: Any, on_progress: Any) -> tuple[list[Any], Any]:
     import json
 
-    from export.evaluation.fixed_model import FixedModel
+    from export.evaluation.methods.fixed_model import FixedModel
     from export.evaluation.runs import evaluate_model
 
     model = FixedModel(folder)
@@ -110,7 +110,7 @@ def _fixed(table: Any, folder: Path, settings: Any, on_progress: Any) -> tuple[l
 
 def _history(folder: Path) -> list[dict[str, float]] | None:
     """The losses of the training, where the checkpoint tells them."""
-    from export.checkpoint import read_checkpoint
+    from export.conversion.checkpoint import read_checkpoint
 
     checkpoint = folder / "model_lstm.pth"
     history: list[dict[str, float]] | None = (
@@ -120,8 +120,8 @@ def _history(folder: Path) -> list[dict[str, float]] | None:
 
 
 def _walk_forward(table: Any, config: Path | None, seeds: str, settings: Any, on_progress: Any) -> list[Any]:
-    from export.config import make_config, read_toml
     from export.evaluation.runs import evaluate_training
+    from export.training.config import make_config, read_toml
 
     try:
         numbers = [int(seed) for seed in seeds.split(",")]
@@ -142,8 +142,8 @@ def _plain(found: list[Any]) -> Any:
 
 def show(evaluation: dict[str, Any]) -> None:
     """Every method on the same rows, the verdict and its reasons."""
-    from export.evaluation.methods import LABELS
-    from export.evaluation.report_numbers import number, percent, quotient
+    from export.evaluation.methods.names import LABELS
+    from export.evaluation.report.numbers import number, percent, quotient
 
     data = evaluation["data"]
     table = Table(

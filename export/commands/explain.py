@@ -62,7 +62,7 @@ def explain(
     encoded, answer, steps = _explain(model, forecaster, closes, days)
     if out is not None:
         from export.data.destination import write_table
-        from export.explain_table import columns_of
+        from export.explain.table import columns_of
 
         write_table(columns_of(answer, days), out, labels={"unique_id": [name]})
     if plot is not None:
@@ -70,7 +70,7 @@ def explain(
     if json:
         typer.echo(encoded.decode())
     else:
-        from export.explain_screen import show
+        from export.explain.terminal import show
 
         show(name, answer, steps, every)
     for path in filter(None, (out, plot)):
@@ -78,7 +78,7 @@ def explain(
 
 
 def _open(model: Path) -> Any:
-    from lambda_fn.forecaster import Forecaster, ModelRefused
+    from lambda_fn.model.forecaster import Forecaster, ModelRefused
 
     try:
         return Forecaster(model)
@@ -118,18 +118,18 @@ def _explain(
     import msgspec
     import numpy as np
 
-    from lambda_fn import answer, explanation
-    from lambda_fn.explain import explain as explain_window
-    from lambda_fn.request import PredictRequest
-    from lambda_fn.run import Run
+    from lambda_fn.api import explain_response, forecast_response
+    from lambda_fn.api.deadline import Run
+    from lambda_fn.api.request import PredictRequest
+    from lambda_fn.model.attribution import explain as explain_window
 
-    forecast = answer.answer(Run(forecaster), PredictRequest(closes))
+    forecast = forecast_response.answer(Run(forecaster), PredictRequest(closes))
     try:
-        weights = explanation.weights_of(model, forecaster)
+        weights = explain_response.weights_of(model, forecaster)
         found = explain_window(forecaster, weights, np.array(closes))
-    except explanation.Disagreement as disagreement:
+    except explain_response.Disagreement as disagreement:
         raise GateRefused(f"{model}: {disagreement}") from None
-    told = explanation.told(forecaster, weights, found, [*days], forecast.warnings, is_full=True)
+    told = explain_response.told(forecaster, weights, found, [*days], forecast.warnings, is_full=True)
     return msgspec.json.encode(told), msgspec.to_builtins(told), msgspec.to_builtins(forecast.steps)
 
 
@@ -144,7 +144,7 @@ def _named(flag: str) -> Iterator[None]:
 
 def _draw(plot: str, name: str, answer: dict[str, Any], steps: list[dict[str, Any]]) -> None:
     from export.data.destination import placing
-    from export.explain_plot import save_explanation
+    from export.explain.figure import save_explanation
 
     with _named("--plot"), placing(plot) as path:
         save_explanation(path, name, answer, steps)

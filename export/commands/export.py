@@ -16,7 +16,7 @@ from export.screen import print_json, say, say_notes
 
 if TYPE_CHECKING:
     from export.data.prices import Prices
-    from export.network import Network
+    from export.training.network import Network
 
 HeldOutOption = Annotated[
     list[Path] | None,
@@ -54,7 +54,7 @@ def export(
 
     A network trained elsewhere: `efemera export --checkpoint my.pth --scaling minmax:3.2,41.7 --out mine`
     """
-    from export.checkpoint import read_checkpoint, read_state_dict
+    from export.conversion.checkpoint import read_checkpoint, read_state_dict
 
     training: dict[str, Any] = {}
     if scaling is None and window is None:
@@ -76,7 +76,7 @@ def prove_and_write(
     json: bool = False,
 ) -> None:
     """Export with the certificate on screen."""
-    from export.bundle import export_bundle, held_out_windows
+    from export.conversion.convert import export_bundle, held_out_windows
 
     config = network.config
     held_out = held_out_windows(prices, config.window, training) if prices is not None else None
@@ -93,7 +93,7 @@ def parity(model: ModelOption = MODELS, prices: HeldOutOption = None, json: Json
 
     Example: `efemera parity --model models/`
     """
-    from export.bundle import check_bundle
+    from export.conversion.convert import check_bundle
 
     _show(check_bundle(model, _read(prices)), json)
 

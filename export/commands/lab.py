@@ -81,9 +81,9 @@ def lab(
 
 
 def _setup(prices: list[Path] | None, model: Path, seed: int, fast: bool, on_progress: Any) -> Any:
-    from export.checkpoint import read_checkpoint
+    from export.conversion.checkpoint import read_checkpoint
+    from export.data.demo import demo_prices
     from export.data.prices import read_prices
-    from export.demo_data import demo_prices
     from export.lab.experiment import Setup
 
     network, _ = read_checkpoint(model / "model_lstm.pth")
@@ -102,10 +102,10 @@ def _served(model: Path) -> Any:
     import msgspec
     import numpy as np
 
-    from lambda_fn.answer import answer, answer_series
-    from lambda_fn.forecaster import Forecaster, ModelRefused
-    from lambda_fn.request import PredictRequest, Series
-    from lambda_fn.run import Run
+    from lambda_fn.api.deadline import Run
+    from lambda_fn.api.forecast_response import answer, answer_series
+    from lambda_fn.api.request import PredictRequest, Series
+    from lambda_fn.model.forecaster import Forecaster, ModelRefused
 
     def numbers(found: dict[str, Any]) -> list[float]:
         bounds = [bound for step in found["steps"] for pair in step["intervals"].values() for bound in pair]

@@ -38,10 +38,10 @@ def predict(
     import msgspec
 
     from export.data.prices import read_prices
-    from lambda_fn.answer import answer
-    from lambda_fn.forecaster import Forecaster, ModelRefused
-    from lambda_fn.request import PredictRequest
-    from lambda_fn.run import Run
+    from lambda_fn.api.deadline import Run
+    from lambda_fn.api.forecast_response import answer
+    from lambda_fn.api.request import PredictRequest
+    from lambda_fn.model.forecaster import Forecaster, ModelRefused
 
     try:
         forecaster = Forecaster(model)

@@ -13,7 +13,7 @@ from export.screen import out as screen
 from export.screen import print_json, progress_bar, say, say_notes
 
 if TYPE_CHECKING:
-    from export.publish import ModelSet
+    from export.release.publish import ModelSet
 
 
 def publish(
@@ -56,8 +56,8 @@ def publish(
 
 def _publish(place: str, model: Path, json: bool) -> None:
     """The place is asked before the long proof: what it refuses is told at once."""
-    from export.archive import open_archive
-    from export.publish import already_there, prove, put_set, read_set
+    from export.release.archive import open_archive
+    from export.release.publish import already_there, prove, put_set, read_set
 
     found = read_set(model)
     archive = open_archive(place, found.model_version)
@@ -76,8 +76,8 @@ def _publish(place: str, model: Path, json: bool) -> None:
 
 
 def _check(place: str, json: bool) -> None:
-    from export.archive import open_archive
-    from export.publish import check_archived
+    from export.release.archive import open_archive
+    from export.release.publish import check_archived
 
     archive = open_archive(place)
     with progress_bar() as bar:
@@ -89,7 +89,7 @@ def _check(place: str, json: bool) -> None:
 
 def _show(place: str, found: ModelSet, written: dict[str, bool] | None, json: bool) -> None:
     """A line for each file as `sha256sum` writes it; of a set that was published, which files are new."""
-    from export.publish import RELEASE, sha256
+    from export.release.publish import RELEASE, sha256
 
     digests = {name: sha256(content) for name, content in found.contents.items()}
     if json:

@@ -42,7 +42,7 @@ def serve(
     os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO" if log else "ERROR"
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a log line is seen when it is written, in a pipe too
-    from export.server import Gateway, listen, server_of
+    from export.local.server import Gateway, listen, server_of
 
     with listen(HOST, port) as socket:
         gateway = Gateway(starting)
@@ -53,7 +53,7 @@ def serve(
         def load() -> None:
             """Verify the model, as a Lambda environment does at its start, then answer with it."""
             try:
-                from lambda_fn.api import forecaster, handler
+                from lambda_fn.api.handler import forecaster, handler
             except Exception as error:
                 failures.append(error)
                 server.should_exit = True
@@ -72,7 +72,7 @@ def serve(
             screen.print("ended")
         loading.join()
     for failure in failures:
-        from lambda_fn.forecaster import ModelRefused
+        from lambda_fn.model.forecaster import ModelRefused
 
         if isinstance(failure, ModelRefused):
             raise GateRefused(str(failure)) from None
@@ -83,7 +83,7 @@ def starting(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The answers of a server that lives and is not ready."""
     import msgspec
 
-    from lambda_fn.refusal import Refusal
+    from lambda_fn.api.problem_details import Refusal
 
     path, base_path = event["rawPath"], os.environ.get("EFEMERA_BASE_PATH", "").strip("/")
     headers = {"Cache-Control": "no-store", "X-Request-Id": context.aws_request_id}

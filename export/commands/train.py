@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from export.commands.options import PricesOption, SkipBadOption
-from export.config import Config, make_config, read_toml
 from export.errors import InputError
 from export.screen import progress_bar, say, say_notes
+from export.training.config import Config, make_config, read_toml
 
 if TYPE_CHECKING:
     from export.data.prices import Prices
-    from export.train import Trained
+    from export.training.train import Trained
 
 
 def train(
@@ -81,9 +81,9 @@ def train(
 
 def fit(table: Prices, settings: Config, out: Path, *, resume: bool = False) -> Trained:
     """Train with a bar, a line an epoch and a summary; Ctrl-C ends the command with 130 and the best kept."""
-    from export.train import Progress
-    from export.train import train as fit_network
-    from export.training_state import STATE_FILE
+    from export.training.state import STATE_FILE
+    from export.training.train import Progress
+    from export.training.train import train as fit_network
 
     started = time.monotonic()
     with progress_bar() as bar:

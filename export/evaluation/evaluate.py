@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from export.data.prices import Prices
 from export.errors import InputError
-from export.evaluation import baselines, garch, statistical
 from export.evaluation.cases import Array, Cases, Forecast
 from export.evaluation.folds import Fold, folds_of
-from export.evaluation.measures import naive_scales
-from export.evaluation.pools import ending
+from export.evaluation.methods import garch, simple, statistical
+from export.evaluation.metrics import naive_scales
+from export.evaluation.process_pools import ending
 from export.evaluation.scorecard import (
     BLOCK,
     DRAWS,
@@ -165,14 +165,14 @@ def _of_one_series(owner: int) -> _Part:
     assert _given is not None
     prices, all_cases, all_folds, levels, slow = _given
     own = np.flatnonzero(all_cases.owners == owner)
-    cases, folds = all_cases.take(own), baselines.cut_folds(all_folds, own)
+    cases, folds = all_cases.take(own), simple.cut_folds(all_folds, own)
     found = {
         name: method(prices, cases, folds, levels)
         for name, method in (
-            ("naive", baselines.naive),
-            ("drift", baselines.drift),
-            ("constant", baselines.constant),
-            ("ewma", baselines.ewma),
+            ("naive", simple.naive),
+            ("drift", simple.drift),
+            ("constant", simple.constant),
+            ("ewma", simple.ewma),
         )
     }
     found["garch"], fits = garch.counted_garch(prices, cases, folds, levels)

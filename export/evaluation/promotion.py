@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from export.artefacts import DATA_FILES, write_set
+from export.conversion.artefacts import DATA_FILES, write_set
 from export.data.prices import Prices
 from export.data.s3 import temporary_folder
 from export.errors import GateRefused, InputError
-from export.evaluation import measures
-from export.evaluation.card import model_card
+from export.evaluation import metrics
 from export.evaluation.cases import Array, Cases, Forecast
 from export.evaluation.evaluate import Judged, Progress
-from export.evaluation.fixed_model import FixedModel
+from export.evaluation.methods.fixed_model import FixedModel
+from export.evaluation.report.model_card import model_card
 from export.evaluation.results import EVALUATION, evaluation_json
 from export.evaluation.runs import Settings, evaluate_model
 from export.evaluation.scorecard import OURS, compare
@@ -130,4 +130,4 @@ def _training(folder: Path) -> dict[str, Any] | None:
 def _losses(cases: Cases, forecast: Forecast, levels: tuple[float, ...]) -> Array:
     """The mean pinball loss of each case over its steps: (cases,)."""
     assert forecast.quantiles is not None
-    return np.asarray(measures.pinball_loss(cases.returns, forecast.quantiles, levels).mean(axis=(1, 2)))
+    return np.asarray(metrics.pinball_loss(cases.returns, forecast.quantiles, levels).mean(axis=(1, 2)))

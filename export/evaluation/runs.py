@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from export.config import Config
 from export.data.prices import Prices
 from export.errors import InputError
 from export.evaluation.cases import cases_of
 from export.evaluation.evaluate import Judged, Progress, evaluation_of, folds_for, judge
-from export.evaluation.fixed_model import FixedModel
 from export.evaluation.leaks import refuse_look_ahead
+from export.evaluation.methods.fixed_model import FixedModel
+from export.training.config import Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ def evaluate_training(
 
     Raises `InputError` when a fold leaves too little to train on.
     """
-    from export.evaluation.refitted import refitted  # PyTorch
+    from export.evaluation.methods.refitted import refitted  # PyTorch
 
     if len(config.quantiles) < 3:
         raise InputError("head: 'guide' says one number; only a network with quantiles can be evaluated")

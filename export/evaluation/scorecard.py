@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluation import measures
+from export.evaluation import metrics
 from export.evaluation.cases import Array, Cases, Forecast
 from export.evaluation.significance import diebold_mariano, ratio_interval
 
@@ -153,28 +153,28 @@ def _measures(
     actual, median = cases.returns[which, steps], forecast.median[which, steps]
     last = np.zeros_like(actual)  # naive: the close of the cutoff stays
     found: dict[str, Any] = {
-        "rel_mae": measures.relative_mae(actual, median, last),
-        "theils_u": measures.theils_u(actual, median, last),
-        "mase": measures.mase(actual, median, scales.absolute[which]),
-        "rmsse": measures.rmsse(actual, median, scales.squared[which]),
-        "r2": measures.r2_of_returns(actual, median, last),
+        "rel_mae": metrics.relative_mae(actual, median, last),
+        "theils_u": metrics.theils_u(actual, median, last),
+        "mase": metrics.mase(actual, median, scales.absolute[which]),
+        "rmsse": metrics.rmsse(actual, median, scales.squared[which]),
+        "r2": metrics.r2_of_returns(actual, median, last),
         "direction": {
             name: value
-            for name, value in dataclasses.asdict(measures.direction(actual, median)).items()
+            for name, value in dataclasses.asdict(metrics.direction(actual, median)).items()
             if name != "cases"
         },
     }
     if forecast.quantiles is not None:
         quantiles = forecast.quantiles[which, steps]
-        found["pinball"] = measures.mean_pinball(actual, quantiles, levels)
-        found["wql"] = measures.weighted_quantile_loss(actual, quantiles, levels)
-        found["crps"] = measures.crps(actual, quantiles, levels)
+        found["pinball"] = metrics.mean_pinball(actual, quantiles, levels)
+        found["wql"] = metrics.weighted_quantile_loss(actual, quantiles, levels)
+        found["crps"] = metrics.crps(actual, quantiles, levels)
         found["coverage"], found["winkler"] = {}, {}
         for name, (low, high) in intervals_of(levels).items():
             hits = _hits(cases.take(which), forecast.quantiles[which], (low, high), step)
             least, most = ratio_interval(hits, np.ones(len(hits)), cases.cutoffs[which], draws=DRAWS, block=BLOCK)
             found["coverage"][name] = {"share": float(hits.mean()), "low": least, "high": most}
-            found["winkler"][name] = measures.winkler(
+            found["winkler"][name] = metrics.winkler(
                 actual, quantiles[..., low], quantiles[..., high], levels[high] - levels[low]
             )
     return found
@@ -191,7 +191,7 @@ def _losses(cases: Cases, forecast: Forecast, levels: Sequence[float], measure: 
     """(cases, horizon)"""
     if measure == "pinball":
         assert forecast.quantiles is not None
-        return np.asarray(measures.pinball_loss(cases.returns, forecast.quantiles, levels).mean(axis=-1))
+        return np.asarray(metrics.pinball_loss(cases.returns, forecast.quantiles, levels).mean(axis=-1))
     return np.abs(cases.returns - forecast.median)
 
 

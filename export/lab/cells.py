@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from export.network import CELLS
+from export.training.network import CELLS
 
 Cell = nn.RNN | nn.GRU | nn.LSTM
 

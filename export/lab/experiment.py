@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from export.data.price_table import Prices
 from export.lab.language import Language
-from export.network import Network
+from export.training.network import Network
 
 HOLDS, IN_PART, FAILS, OPEN = "holds", "holds in part", "does not hold", "cannot be told"
 VERDICTS = {

@@ -9,22 +9,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from export.artefacts import library_versions
+from export.conversion.artefacts import library_versions
 from export.data.s3 import temporary_folder
 from export.errors import InputError
-from export.lab import gradient, kept, life, parameters, prices, recall
+from export.lab import gradient_reach, long_recall, memory_retention, parameter_count, price_forecasts, state_reset
 from export.lab.experiment import Experiment, Numbers, Setup, of
 from export.lab.language import ENGLISH, PORTUGUESE, Language
 
 SCHEMA_VERSION = 1
 RESULTS, PAGE = "results.json", "report.html"
 EXPERIMENTS: dict[str, Experiment] = {
-    "parameters": of(parameters),
-    "gradient": of(gradient),
-    "recall": of(recall),
-    "kept": of(kept),
-    "prices": of(prices),
-    "life": of(life),
+    "parameters": of(parameter_count),
+    "gradient": of(gradient_reach),
+    "recall": of(long_recall),
+    "kept": of(memory_retention),
+    "prices": of(price_forecasts),
+    "life": of(state_reset),
 }
 
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from export.lab.experiment import VERDICTS, Setup
 from export.lab.laboratory import Done
 from export.lab.language import Language
-from export.lab.look import png_of
+from export.lab.style import png_of
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 KINDS = dict(zip(VERDICTS, ("holds", "part", "fails", "open"), strict=True))

@@ -1,4 +1,4 @@
-// Builds lambda_fn/page/index.html and docs.html: one self-contained file each, the same bytes from the same sources.
+// Builds lambda_fn/api/page/index.html and docs.html: one self-contained file each, the same bytes from the same sources.
 
 import { createHash } from "node:crypto";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const out = join(here, "..", "..", "lambda_fn", "page");
+const out = join(here, "..", "..", "lambda_fn", "api", "page");
 const tests = join(here, "..", "..", "tests", "browser");
 const BROWSERS = ["chrome123", "firefox120", "safari17.5"]; // the first with light-dark()
 const source = (name) => readFileSync(join(here, "src", name), "utf8");
@@ -15,7 +15,7 @@ const source = (name) => readFileSync(join(here, "src", name), "utf8");
 const GLYPH = `<svg viewBox="0 0 32 32" aria-hidden="true"><path d="M3 21 9 15l5 4 5-7" fill="none" stroke="currentColor" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round"/><path d="M19 12 29 3v21Z" fill="currentColor" opacity=".28"/><path d="M19 12 29 8v10Z" fill="currentColor" opacity=".55"/></svg>`;
 const ICON = `data:image/svg+xml,${encodeURIComponent(GLYPH.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ').replaceAll("currentColor", "#6a76e8"))}`;
 
-/** SHA-256 over the names and bytes of everything that a page is made of; tests/lambda_fn/test_pages.py computes it too. */
+/** SHA-256 over the names and bytes of everything that a page is made of; tests/lambda_fn/api/test_pages.py computes it too. */
 function digest() {
   const names = ["build.js", "package-lock.json", "package.json", ...readdirSync(join(here, "src")).map((name) => `src/${name}`)].sort();
   const hash = createHash("sha256");

@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from export.data.demo import demo_prices
 from export.data.prices import Prices, read_prices
-from export.demo_data import demo_prices
 from tests.bench import (
     batch,
     container,

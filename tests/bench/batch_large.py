@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from lambda_fn import batch
-from lambda_fn.forecaster import Forecaster
-from lambda_fn.sql import quote
+from lambda_fn.batch import forecast
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.tables.sql import quote
 from tests.bench.batch_runs import DAY, last_days, made, peaks, run
 from tests.bench.measure import Times, figures, in_turn, middle, ratio, readable
 from tests.bench.start import ROOT
@@ -67,18 +67,18 @@ def _tenfold(prices: Path, path: Path) -> Path:
 
 
 def _block_sizes(models: Path) -> Iterator[tuple[str, ...]]:
-    """How a shard's forecasts depend on `batch.BLOCK`."""
-    model, own = Forecaster(models), batch.BLOCK
+    """How a shard's forecasts depend on `forecast.BLOCK`."""
+    model, own = Forecaster(models), forecast.BLOCK
     walks = 40 * np.exp(np.random.default_rng(2).normal(0, 0.02, (2 * max(BLOCKS) * 5, WINDOW)).cumsum(1))
 
-    def forecast(block: int) -> None:
-        batch.BLOCK = block
-        batch.forecast(model, walks)
+    def forecast_in(block: int) -> None:
+        forecast.BLOCK = block
+        forecast.forecast(model, walks)
 
     try:
-        times = in_turn({str(block): lambda b=block: forecast(b) for block in BLOCKS}, rounds=15, warmup=1)
+        times = in_turn({str(block): lambda b=block: forecast_in(b) for block in BLOCKS}, rounds=15, warmup=1)
     finally:
-        batch.BLOCK = own
+        forecast.BLOCK = own
     each = {block: readable(statistics.median(times[str(block)]) / len(walks)) for block in BLOCKS}
     words = ", ".join(f"{block}: {seconds}" for block, seconds in each.items() if block != own)
     best = min(times, key=lambda block: statistics.median(times[block]))

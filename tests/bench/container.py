@@ -44,7 +44,7 @@ def rows(models: Path, package: Path, said: str, scratch: Path) -> Iterator[tupl
         yield what, "not measured", str(reason), "", "", ""
         return
     bare = _bare(models, package, scratch / "bare")
-    tasks = {"package": (package, "lambda_fn.api.handler"), "bare": (bare, "bare_lambda.handler")}
+    tasks = {"package": (package, "lambda_fn.api.handler.handler"), "bare": (bare, "bare_lambda.handler")}
     first: Times = {name: [] for name in tasks}
     warm: Times = {name: [] for name in tasks}
     for number in range(-1, STARTS):  # the first round of all fills the page cache

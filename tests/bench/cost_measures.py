@@ -21,8 +21,9 @@ from unittest import mock
 import boto3
 from moto import mock_aws
 
-from export.server import lambda_context
-from lambda_fn import batch, batch_run, finish, plan, store
+from export.local.server import lambda_context
+from lambda_fn.batch import finish, forecast, plan, run_records
+from lambda_fn.tables import store
 from lambda_fn.telemetry import logger
 from tests.bench.batch_runs import DAY, last_days, made, run
 from tests.bench.events import event_of, several
@@ -33,8 +34,8 @@ EARLIER = 5  # runs that a run scores: those of a trading week
 MEASURED, FEW = 100_000, 4000  # series of the run that is timed, and of the one whose requests are counted
 WRITES, READS = ("PutObject", "ListObjectsV2"), ("GetObject", "HeadObject")  # as S3 prices them
 KEYS = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
-START_API = "from lambda_fn.api import handler"
-START_BATCH = "from lambda_fn import batch, batch_run, store; batch_run.forecaster(); store.client()"
+START_API = "from lambda_fn.api.handler import handler"
+START_BATCH = "from lambda_fn import batch, batch_run, store; run_records.forecaster(); store.client()"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,7 @@ def requests(series: int, window: int = 60) -> Requests:
     text, context, times = json.dumps(event), lambda_context("cost"), []
     logger.setLevel("CRITICAL")  # what a start says is for operators
     with contextlib.redirect_stdout(io.StringIO()) as log:
-        from lambda_fn.api import handler
+        from lambda_fn.api.handler import handler
 
         for _ in range(2000 // series + 10):
             begun = time.perf_counter()
@@ -117,7 +118,7 @@ def batch_of_a_million(scratch: Path) -> Batch:
     work = statistics.median(sum(large.worked.values()) for large, _ in runs) * scale
     (few, many), closes = _calls(made(scratch / "few.parquet", FEW))
     return Batch(
-        shards=2 ** math.ceil(math.log2(MILLION / batch_run.SERIES_PER_SHARD)),
+        shards=2 ** math.ceil(math.log2(MILLION / run_records.SERIES_PER_SHARD)),
         plan=seconds("plan"),
         work=work,
         finish=seconds("finish"),
@@ -168,7 +169,7 @@ def _counted(prices: Path, largest: int) -> tuple[Counted, float]:
         store.client().meta.events.register("before-call.s3", lambda model, **_: counts.update([model.name]))
         for day in last_days(prices, EARLIER + 1):
             counts.clear()
-            settings = batch_run.Settings(
+            settings = run_records.Settings(
                 prices="s3://bucket/prices/",
                 out="s3://bucket",
                 as_of=datetime.date.fromisoformat(day),
@@ -178,7 +179,7 @@ def _counted(prices: Path, largest: int) -> tuple[Counted, float]:
             assert place is not None
             items = json.loads(s3.get_object(Bucket="bucket", Key=f"work/{place.items}")["Body"].read())
             for item in items:
-                batch.forecast_shard(place, item["shard"])
+                forecast.forecast_shard(place, item["shard"])
             finish.finish(place)
         listed = s3.list_objects_v2(Bucket="bucket", Prefix=f"work/{place.as_of}/{place.run}/")["Contents"]
         store.client.cache_clear()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from lambda_fn.batch_run import SERIES_PER_SHARD
-from lambda_fn.sharding import FEWEST_SERIES, SPREAD
+from lambda_fn.batch.run_records import SERIES_PER_SHARD
+from lambda_fn.batch.shard_writer import FEWEST_SERIES, SPREAD
 from tests.bench.cost_measures import Batch, Requests
 from tests.bench.prices import MILLION, PRICES, REGIONS
 

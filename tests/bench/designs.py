@@ -14,7 +14,7 @@ from tests.bench.contender import Contender
 from tests.bench.measure import Times, lead
 from tests.bench.start import first_answer, started
 
-EFEMERA = "lambda_fn.api"
+EFEMERA = "lambda_fn.api.handler"
 PEERS = {  # module → in words, and how far ahead of it to be: at the start, warm
     "tests.bench.peers.fastapi_torch": ("FastAPI + Mangum + torch eager", "≥ 6 × ahead", "≥ 1.8 × ahead"),
     "tests.bench.peers.fastapi_onnx": ("FastAPI + Mangum + onnxruntime", "≥ 1.3 × ahead", "≥ 1.3 × ahead"),

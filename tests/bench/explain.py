@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from export.data.prices import Prices
-from export.server import lambda_context
-from lambda_fn import explain, explanation, gates
+from export.local.server import lambda_context
+from lambda_fn.api import explain_response
+from lambda_fn.model import attribution, gates
 from tests.bench.events import event_of, prices_of
 from tests.bench.measure import in_turn, row, unseen
 
@@ -27,14 +28,14 @@ def rows(models: Path, prices: Prices) -> Iterator[tuple[str, ...]]:
 
 
 def _route(models: Path) -> Iterator[tuple[str, ...]]:
-    from lambda_fn.api import forecaster, handler
+    from lambda_fn.api.handler import forecaster, handler
 
     asked, context = event_of("explain"), lambda_context("bench")
     plain = {**asked, "headers": {**asked["headers"], "accept-encoding": "identity"}}
     full = {**plain, "body": json.dumps({**json.loads(asked["body"]), "detail": "full"})}
-    closes, weights = np.array(prices_of(asked)), explanation.weights_of(models, forecaster)
+    closes, weights = np.array(prices_of(asked)), explain_response.weights_of(models, forecaster)
     x, _ = gates.encode(weights, closes[None])
-    paths, made = explain.revealed(closes), explain.explain(forecaster, weights, closes)
+    paths, made = attribution.revealed(closes), attribution.explain(forecaster, weights, closes)
     dates: list[str | None] = [None] * len(closes)
 
     def in_blocks(size: int) -> None:
@@ -49,7 +50,7 @@ def _route(models: Path) -> Iterator[tuple[str, ...]]:
             "packed": lambda: handler(asked, context),
             "trace": lambda: gates.trace(weights, x),
             "full": lambda: handler(full, context),
-            "told": lambda: explanation.told(forecaster, weights, made, dates, [], False),
+            "told": lambda: explain_response.told(forecaster, weights, made, dates, [], False),
             **{f"blocks of {size}": (lambda size=size: in_blocks(size)) for size in BLOCKS},
         },
         rounds=300,
@@ -60,7 +61,7 @@ def _route(models: Path) -> Iterator[tuple[str, ...]]:
     yield row("likewise, for a client that takes gzip", times, "packed", "predict", "likewise")
     yield row("likewise, with every gate of every unit (detail full)", times, "full", "predict", "likewise")
     best = min((f"blocks of {size}" for size in BLOCKS), key=lambda name: statistics.median(times[name]))
-    chosen = f"blocks of {explain.BLOCK}"
+    chosen = f"blocks of {attribution.BLOCK}"
     words = f"{best}, the best of {', '.join(map(str, BLOCKS))}"
     yield row(f"of it the graph on every day revealed, {chosen}", times, chosen, best, words)
     yield row("the gate trace of the window", times, "trace", "explain", "the whole")
@@ -69,15 +70,15 @@ def _route(models: Path) -> Iterator[tuple[str, ...]]:
 
 def _difference(models: Path, prices: Prices) -> tuple[str, ...]:
     """Over windows spread evenly over all closes, real ones where the bench has real prices."""
-    from lambda_fn.api import forecaster
+    from lambda_fn.api.handler import forecaster
 
-    weights = explanation.weights_of(models, forecaster)
-    window, tolerance = weights.window, explain.tolerance_for(weights)
+    weights = explain_response.weights_of(models, forecaster)
+    window, tolerance = weights.window, attribution.tolerance_for(weights)
     series = zip(prices.starts[:-1], prices.starts[1:], strict=True)
     ends = np.concatenate([np.arange(start + window, end + 1) for start, end in series])
     chosen = ends[np.linspace(0, len(ends) - 1, WINDOWS).astype(int)]
     closes = prices.y[chosen[:, None] + np.arange(-window, 0)]  # (windows, window)
-    worst = max(explain.explain(forecaster, weights, one).difference for one in closes)
+    worst = max(attribution.explain(forecaster, weights, one).difference for one in closes)
     relative = float(np.max(np.abs(gates.forecast(weights, closes) / forecaster.quantiles(closes) - 1)))
     return (
         f"largest difference, equations to graph, {WINDOWS:,} windows", f"{worst:.1e}",

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from export.checkpoint import read_checkpoint
-from export.probes import random_walks
-from lambda_fn.forecaster import open_session
+from export.conversion.checkpoint import read_checkpoint
+from export.conversion.probes import random_walks
+from lambda_fn.model.forecaster import open_session
 from tests.bench.measure import in_turn, row
 from tests.bench.peers.hand_graph import hand_graph
 

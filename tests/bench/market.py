@@ -15,17 +15,17 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from export.data.cotahist import find_cotahist_files, read_cotahist
-from export.data.cotahist_sql import FIELDS
+from export.data.b3.cotahist import find_cotahist_files, read_cotahist
+from export.data.b3.cotahist_sql import FIELDS
 from export.data.price_sql import SETTINGS
 from tests.bench.measure import in_turn, ratio, readable
-from tests.export.cotahist_records import HEADER, record, trailer
+from tests.export.data.b3.cotahist_records import HEADER, record, trailer
 
 RECORDS = 2_000_000  # of a year, about
 ONE_COLUMN = """read_csv('{path}', columns = {{'line': 'VARCHAR'}}, delim = e'\\x1c', quote = '', escape = '',
     header = false, auto_detect = false, strict_mode = false)"""
 # What each process of its own does, so that its peak memory is its own.
-OURS = "from pathlib import Path; from export.data.cotahist import read_cotahist; read_cotahist([Path({path!r})])"
+OURS = "from pathlib import Path; from export.data.b3.cotahist import read_cotahist; read_cotahist([Path({path!r})])"
 BARE = "import duckdb; duckdb.execute('''SELECT count(line) FROM {read}''').fetchall()"
 PEAK = "; print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"  # since its own start, in KiB
 SAMPLE = (10_000, 1_500)

@@ -16,7 +16,7 @@ REQUESTS, WINDOW, ROUNDS = 10_000, 60, 3
 SERVING = """
 import json, os, sys
 sys.stdout = open(os.devnull, "w", buffering=1)
-from lambda_fn.api import handler
+from lambda_fn.api.handler import handler
 events = json.load(open({events!r}))
 statuses = {{handler(events[number % len(events)], None)["statusCode"] for number in range({requests})}}
 assert statuses == {{200, 422}}, statuses

@@ -10,9 +10,10 @@ from unittest import mock
 
 import numpy as np
 
-from lambda_fn import batch_metrics, telemetry
-from lambda_fn.batch_run import Success
-from lambda_fn.scores import SESSIONS, Rows
+from lambda_fn import telemetry
+from lambda_fn.batch import metrics
+from lambda_fn.batch.run_records import Success
+from lambda_fn.batch.score_table import SESSIONS, Rows
 
 Series = tuple[str, tuple[tuple[str, str], ...]]  # a metric's name, its dimensions with their values
 HORIZON, LEVELS = 5, [95, 80, 50]
@@ -51,5 +52,5 @@ def of_a_run() -> int:
         {"too short": 1}, "calibrated", "hash", 1, "2026-11-19T21:40:00+00:00",
     )  # fmt: skip
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        batch_metrics.write(success, scores)
+        metrics.write(success, scores)
     return len(metric_series(printed.getvalue()))

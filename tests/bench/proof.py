@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from export.bundle import check_bundle
+from export.conversion.convert import check_bundle
+from export.conversion.probes import random_walks
 from export.data.prices import Prices
-from export.probes import random_walks
-from lambda_fn.forecaster import Forecaster
+from lambda_fn.model.forecaster import Forecaster
 
 FACTORS = 10.0 ** np.arange(-6, 7)
 

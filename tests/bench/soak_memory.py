@@ -58,7 +58,7 @@ def resident() -> int:
 def answer_many(marks: list[int], handler: Callable[[Any, Any], dict[str, Any]] | None = None) -> None:
     """Answer as many requests as the last mark says; at each mark print a JSON line with this process's size."""
     if handler is None:
-        from lambda_fn import api
+        from lambda_fn.api import handler as api
 
         handler = api.handler
     common, rare = mixture()

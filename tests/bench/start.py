@@ -31,7 +31,7 @@ WHOLE = "import aws_lambda_powertools.event_handler, aws_lambda_powertools.loggi
 def rows(models: Path) -> Iterator[tuple[str, ...]]:
     """The function as a process, then Powertools imported both ways in a bare one."""
     bare = bare_start(models)
-    times = started({"handler": first_answer("lambda_fn.api"), "bare": bare}, rounds=21)
+    times = started({"handler": first_answer("lambda_fn.api.handler"), "bare": bare}, rounds=21)
     yield row("process start to first answer", times, "handler", "bare", "bare onnxruntime", "≤ 1.6 ×")
     times = started({"lean": LEAN + bare, "whole": WHOLE + bare, "bare": bare}, rounds=15)
     yield row("bare start, Powertools imported lean", times, "lean", "bare", "without Powertools")

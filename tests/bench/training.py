@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from export.config import Config
 from export.data.prices import Prices
-from export.losses import pinball
-from export.network import Network
-from export.train import CACHED_BATCH, _keep_freed_memory, _optimizer, _step
-from export.windows import split_by_date
+from export.training.config import Config
+from export.training.losses import pinball
+from export.training.network import Network
+from export.training.train import CACHED_BATCH, _keep_freed_memory, _optimizer, _step
+from export.training.windows import split_by_date
 from tests.bench.measure import in_turn, ratio, readable
 
 STEPS = 20  # gradient steps a round

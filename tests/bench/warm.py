@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from export.server import lambda_context
+from export.local.server import lambda_context
 from tests.bench.events import event_of, prices_of, several
 from tests.bench.measure import in_turn, middle, readable, row, unseen
 
@@ -22,7 +22,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 
 def _single() -> Iterator[tuple[str, ...]]:
-    from lambda_fn.api import forecaster, handler
+    from lambda_fn.api.handler import forecaster, handler
 
     event, context, session = event_of("predict"), lambda_context("bench"), forecaster._session
     prices = np.array([prices_of(event)])
@@ -38,7 +38,7 @@ def _single() -> Iterator[tuple[str, ...]]:
 
 
 def _many() -> Iterator[tuple[str, ...]]:
-    from lambda_fn.api import forecaster, handler
+    from lambda_fn.api.handler import forecaster, handler
 
     packed, series = several(SERIES, forecaster.manifest.window)
     plain = {**packed, "headers": {**packed["headers"], "accept-encoding": "identity"}}

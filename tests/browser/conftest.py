@@ -12,7 +12,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from tests.browser.visit import Visit
-from tests.export.test_server import serving
+from tests.export.local.test_server import serving
 
 MODELS = Path(__file__).parent.parent.parent / "models"
 DESKTOP = (1360, 900)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.visit import MADE, Visit
-from tests.export.test_server import serving
+from tests.export.local.test_server import serving
 
 from .conftest import MODELS
 

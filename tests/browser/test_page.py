@@ -6,12 +6,12 @@ import re
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from export.bundle import export_bundle
-from export.config import Config
+from export.conversion.convert import export_bundle
+from export.training.config import Config
 from tests.browser.conftest import MODELS, chromium
 from tests.browser.visit import Visit
 from tests.export.conftest import stirred
-from tests.export.test_server import serving
+from tests.export.local.test_server import serving
 
 pytestmark = pytest.mark.browser
 PICTURES = ("#chart", "#bars", "#heat")

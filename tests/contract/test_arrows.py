@@ -119,7 +119,7 @@ def test_nothing_imports_infra():
 def test_a_first_answer_loads_nothing_it_does_not_need():
     code = """
 import sys
-from lambda_fn.api import handler
+from lambda_fn.api.handler import handler
 event = {"version": "2.0", "rawPath": "/predict", "headers": {}, "body": '{"prices": [%s]}' % ", ".join(["40"] * 60),
          "requestContext": {"http": {"method": "POST", "path": "/predict"}, "stage": "$default"}}
 assert handler(event, None)["statusCode"] == 200

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.bundle import check_bundle
-from export.checkpoint import read_checkpoint
+from export.conversion.checkpoint import read_checkpoint
+from export.conversion.convert import check_bundle
 from export.data.calendars import FROZEN
-from export.data.sessions import as_json, digest_of, freeze_sessions
-from lambda_fn.answer import answer
-from lambda_fn.forecaster import Forecaster, Golden, Manifest, TrainingData
-from lambda_fn.request import PredictRequest
-from lambda_fn.run import Run
+from export.data.session_file import as_json, digest_of, freeze_sessions
+from lambda_fn.api.deadline import Run
+from lambda_fn.api.forecast_response import answer
+from lambda_fn.api.request import PredictRequest
+from lambda_fn.model.forecaster import Forecaster, Golden, Manifest, TrainingData
 
 MODELS = Path(__file__).parent.parent.parent / "models"
 

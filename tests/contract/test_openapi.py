@@ -12,12 +12,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from lambda_fn import api
-from tests.export.test_server import serving
+from lambda_fn.api import handler as api
+from tests.export.local.test_server import serving
 from tests.lambda_fn.conftest import Context, event
 
 ROOT = Path(__file__).parent.parent.parent
-DOCUMENT = json.loads((ROOT / "lambda_fn" / "openapi.json").read_text(encoding="utf-8"))
+DOCUMENT = json.loads((ROOT / "lambda_fn" / "api" / "openapi.json").read_text(encoding="utf-8"))
 VERSION = api.forecaster.manifest.model_version
 OPERATIONS = [
     (path, method, operation)
@@ -46,7 +46,7 @@ def test_every_path_and_method_of_the_api_is_in_it_and_no_other():
 
 
 def test_every_refusal_of_the_api_is_in_it():
-    from lambda_fn.refusal import KINDS
+    from lambda_fn.api.problem_details import KINDS
 
     assert set(DOCUMENT["components"]["responses"]) == {str(status) for status in KINDS}
     named = {status for _, _, operation in OPERATIONS for status in operation["responses"]}

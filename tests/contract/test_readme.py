@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from export.data.sample import made_market
-from tests.export.cotahist_records import content, record
-from tests.export.test_server import serving
+from tests.export.data.b3.cotahist_records import content, record
+from tests.export.local.test_server import serving
 
 ROOT = Path(__file__).parent.parent.parent
 READMES = ("README.md", "README.pt-BR.md")
@@ -122,7 +122,7 @@ def test_the_python_shown_runs():
 
 
 def test_every_path_of_the_api_is_in_the_readme():
-    from lambda_fn import api
+    from lambda_fn.api import handler as api
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in api.routes:
@@ -151,10 +151,10 @@ def test_the_portuguese_quick_start_has_the_same_commands():
 
 def test_the_answer_shown_is_the_one_given():
     """The README's request, answered by the committed model: the numbers printed there are its."""
-    from lambda_fn.answer import answer
-    from lambda_fn.forecaster import Forecaster
-    from lambda_fn.request import PredictRequest
-    from lambda_fn.run import Run
+    from lambda_fn.api.deadline import Run
+    from lambda_fn.api.forecast_response import answer
+    from lambda_fn.api.request import PredictRequest
+    from lambda_fn.model.forecaster import Forecaster
 
     found = answer(Run(Forecaster(ROOT / "models")), PredictRequest([float(price) for price in range(41, 101)]))
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ PYTHON = ROOT / ".venv-serving" / "bin" / "python"
 
 @pytest.fixture(scope="module")
 def python():
-    """The environment that `make test` keeps: lambda_fn/requirements-api.txt with its hashes, and the test runner."""
+    """The environment that `make test` keeps: lambda_fn/api/requirements.txt with its hashes, and the test runner."""
     if not PYTHON.exists():
         pytest.fail("there is no .venv-serving; `make test` makes it, or `make .venv-serving/.ready`")
     return PYTHON
@@ -31,6 +31,6 @@ def test_the_serving_tests_pass_in_it(python):
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV_", "PYTEST"))
     }
-    command = [python, "-m", "pytest", "tests/lambda_fn", "-q", "-p", "no:cacheprovider"]
+    command = [python, "-m", "pytest", "tests/lambda_fn/model", "tests/lambda_fn/api", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

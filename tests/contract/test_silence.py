@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 BARE = "import onnxruntime; onnxruntime.InferenceSession({model!r}, providers=['CPUExecutionProvider'])"
-OURS = "from pathlib import Path; from lambda_fn.forecaster import Forecaster; Forecaster(Path({model!r}).parent)"
+OURS = "from pathlib import Path; from lambda_fn.model.forecaster import Forecaster; Forecaster(Path({model!r}).parent)"
 QUIET = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")  # these turn it off too
 
 

@@ -13,12 +13,12 @@ import torch
 from moto import mock_aws
 
 from export import cli
-from export.bundle import export_bundle
-from export.config import Config
+from export.conversion.convert import export_bundle
 from export.data.prices import Prices, make_prices
 from export.data.sample import made_market
-from export.network import Network
-from tests.export.yahoo_stand_in import Yahoo
+from export.training.config import Config
+from export.training.network import Network
+from tests.export.data.yahoo.yahoo_stand_in import Yahoo
 
 SMALL = Config(hidden_size=6, epochs=2, batch_size=64, patience=9)
 
@@ -74,7 +74,7 @@ def bucket(monkeypatch):
 def yahoo(monkeypatch):
     fake = Yahoo()
     fake.closes = {"AAA": 20 + np.arange(600) / 100, "BBB": 5 + np.arange(600) / 1000}
-    monkeypatch.setattr("export.data.yahoo.download", fake.download)
+    monkeypatch.setattr("export.data.yahoo.download.download", fake.download)
     return fake
 
 
@@ -82,7 +82,7 @@ def yahoo(monkeypatch):
 def pauses(monkeypatch):
     """The pauses that would have been made, in seconds."""
     made = []
-    monkeypatch.setattr("export.data.yahoo.sleep", made.append)
+    monkeypatch.setattr("export.data.yahoo.download.sleep", made.append)
     return made
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 sys.path.insert(0, "/var/task")  # python -I leaves out everything else that is not the standard library
 
-from lambda_fn import api
+from lambda_fn.api import handler as api
 
 LEFT = 10_000  # milliseconds of an invocation
 

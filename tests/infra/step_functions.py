@@ -25,7 +25,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.seconds import Seconds
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
-from lambda_fn import batch, finish, plan, store
+from lambda_fn.batch import finish, forecast, plan
+from lambda_fn.tables import store
 from tests.infra.conftest import ROOT
 
 FILE = ROOT / "infra" / "batch.asl.json"
@@ -43,7 +44,7 @@ SUBSTITUTIONS = {
     "TimeZone": "America/Sao_Paulo",
     "MaxConcurrency": "4",
 }
-HANDLERS = {"PlanFunction": plan.handler, "BatchFunction": batch.handler, "FinishFunction": finish.handler}
+HANDLERS = {"PlanFunction": plan.handler, "BatchFunction": forecast.handler, "FinishFunction": finish.handler}
 
 Hook = Callable[[dict[str, Any]], None]
 

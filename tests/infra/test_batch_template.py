@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lambda_fn import store
-from lambda_fn.batch_run import Settings
+from lambda_fn.batch.run_records import Settings
+from lambda_fn.tables import store
 from tests.infra.stack import allowed
 from tests.infra.step_functions import FILE, running
 from tests.infra.test_state_machine import THURSDAY, put_prices

@@ -70,7 +70,7 @@ def test_a_package_that_is_too_large_is_refused(tmp_path, monkeypatch, capsys, l
 
 def test_no_package_may_grow_beyond_what_was_promised():
     limits = {kind: (package.largest, package.largest_zipped) for kind, package in PACKAGES.items()}
-    assert limits == {"api": (100e6, 34e6), "batch": (180e6, 64e6), "hook": (10e6, 3.5e6)}
+    assert limits == {"api": (100e6, 34e6), "batch": (180e6, 64e6), "deploy": (10e6, 3.5e6)}
 
 
 def test_a_pruning_rule_that_finds_nothing_is_an_error(tmp_path, capsys):
@@ -97,23 +97,27 @@ def test_a_handler_brings_what_it_imports_wherever_that_stands_and_nothing_else(
     source.mkdir()
     files = {
         "__init__": "__version__ = '1'",
-        "handler": "from lambda_fn import __version__, first\nimport json",
-        "first": "def later():\n    import lambda_fn.second",
+        "api/__init__": "",
+        "api/handler": "from lambda_fn import __version__\nfrom lambda_fn.api import first\nimport json",
+        "api/first": "def later():\n    import lambda_fn.second",
         "second": "from lambda_fn.third import name\nimport lambda_fn_not_ours",
-        "third": "from lambda_fn import handler",
-        "unused": "from lambda_fn import handler",
+        "third/__init__": "from lambda_fn.api import handler",
+        "unused": "from lambda_fn.api import handler",
     }
     for name, text in files.items():
+        (source / f"{name}.py").parent.mkdir(exist_ok=True)
         (source / f"{name}.py").write_text(text, encoding="utf-8")
-    found = [path.stem for path in own_modules(("handler",), source)]
-    assert found == ["__init__", "first", "handler", "second", "third"]
+    found = [str(path.relative_to(source).with_suffix("")) for path in own_modules(("api.handler",), source)]
+    assert found == ["__init__", "api/__init__", "api/first", "api/handler", "second", "third/__init__"]
 
 
 def test_no_function_brings_the_code_of_another_kind():
-    brought = {kind: {path.stem for path in own_modules(package.handlers)} for kind, package in PACKAGES.items()}
-    assert not brought["api"] & {"plan", "batch", "finish", "store", "hook", "released"}
-    assert not brought["batch"] & {"api", "inference", "hook", "released"}
-    assert not brought["hook"] & {"api", "plan", "forecaster"}
+    brought = {kind: {path.parent.name for path in own_modules(package.handlers)} for kind, package in PACKAGES.items()}
+    assert brought == {
+        "api": {"lambda_fn", "api", "model"},
+        "batch": {"lambda_fn", "batch", "tables", "model"},
+        "deploy": {"lambda_fn", "deploy", "tables"},
+    }
 
 
 def test_bytecode_is_written_by_lambdas_own_version_alone(tmp_path, monkeypatch):

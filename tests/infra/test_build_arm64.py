@@ -16,7 +16,7 @@ from tests.infra.conftest import OFFLINE, ROOT
 
 pytestmark = pytest.mark.docker  # pip and .venv-sam are enough; what it compares with is built for the others
 
-FUNCTIONS = {"api": "ApiFunction", "batch": "BatchFunction", "hook": "HookFunction"}
+FUNCTIONS = {"api": "ApiFunction", "batch": "BatchFunction", "deploy": "HookFunction"}
 X86_64, AARCH64 = 62, 183  # e_machine of an ELF file's header
 
 
@@ -57,7 +57,7 @@ def versions(package: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_every_binary_is_for_the_processor_that_was_asked_for(built, arm64, kind):
-    own = {AARCH64} if kind != "hook" else set()  # boto3 is Python throughout
+    own = {AARCH64} if kind != "deploy" else set()  # boto3 is Python throughout
     assert machines(arm64(kind)) == own
     assert machines(built / FUNCTIONS[kind]) == ({X86_64} if own else set())
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from infra import weight
-from infra.own_modules import own_modules
+from infra.own_modules import SOURCE, own_modules
 from infra.packages import PACKAGES
 from tests.infra.conftest import OFFLINE, ROOT
 
@@ -18,8 +18,8 @@ FUNCTIONS = {
     "PlanFunction": "batch",
     "BatchFunction": "batch",
     "FinishFunction": "batch",
-    "HookFunction": "hook",
-    "ReleasedFunction": "hook",
+    "HookFunction": "deploy",
+    "ReleasedFunction": "deploy",
 }
 OF_BOTO3 = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3"}
 OF_MODEL = {
@@ -28,10 +28,10 @@ OF_MODEL = {
 IN_ROOT = {
     "api": OF_MODEL,
     "batch": OF_MODEL | OF_BOTO3 | {"_duckdb.abi3.so", "duckdb", "tzdata"},
-    "hook": OF_BOTO3,
+    "deploy": OF_BOTO3,
 }
 MODEL = {"manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json"}
-MODEL_FILES = {"api": MODEL, "batch": MODEL, "hook": {"manifest.json", "golden.json"}}
+MODEL_FILES = {"api": MODEL, "batch": MODEL, "deploy": {"manifest.json", "golden.json"}}
 
 
 def test_every_function_of_the_template_is_here(translated):
@@ -46,11 +46,12 @@ def test_a_package_holds_what_its_function_needs_and_nothing_else(built, name, k
     # __pycache__: of the modules in the root, where the builder had Lambda's Python
     assert found - {"__pycache__"} == IN_ROOT[kind] | {"lambda_fn", "models", "sbom.cdx.json"}
     models = {path.name for path in (package / "models").iterdir()}
-    optional = set() if kind == "hook" else {"evaluation.json", "sessions.json"}
+    optional = set() if kind == "deploy" else {"evaluation.json", "sessions.json"}
     assert MODEL_FILES[kind] <= models <= MODEL_FILES[kind] | optional
     files = (path.relative_to(package / "lambda_fn") for path in (package / "lambda_fn").rglob("*") if path.is_file())
     ours = {str(path) for path in files if path.parent.name != "__pycache__"}
-    assert ours == {path.name for path in own_modules(PACKAGES[kind].handlers)} | {*PACKAGES[kind].data}
+    expected = {str(path.relative_to(SOURCE)) for path in own_modules(PACKAGES[kind].handlers)}
+    assert ours == expected | {*PACKAGES[kind].data}
 
 
 def test_packages_know_no_service_of_aws_that_they_never_call(built):
@@ -60,7 +61,7 @@ def test_packages_know_no_service_of_aws_that_they_never_call(built):
     assert (built / "BatchFunction" / "tzdata" / "zoneinfo" / "America" / "Sao_Paulo").exists()
 
 
-@pytest.mark.parametrize("kind", ["batch", "hook"])
+@pytest.mark.parametrize("kind", ["batch", "deploy"])
 def test_functions_of_one_kind_have_one_package(built, kind):
     assert len({weight.digest(built / name) for name, its in FUNCTIONS.items() if its == kind}) == 1
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from lambda_fn import api, plan
+from lambda_fn.api import handler as api
+from lambda_fn.batch import plan
 from tests.infra import test_sam_local
 from tests.infra.conftest import MODELS
 from tests.infra.emulator import Emulated, emulated

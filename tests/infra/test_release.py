@@ -73,11 +73,11 @@ def test_the_hooks_are_told_the_versions_of_this_very_release(stack):
     }  # a version's Ref is its ARN
     hook = stack["HookFunction"]
     assert (hook["Handler"], hook["Environment"]["Variables"]["NEW_VERSION"]) == (
-        "lambda_fn.hook.handler", by_ref["ApiFunction"],
+        "lambda_fn.deploy.pre_traffic_hook.handler", by_ref["ApiFunction"],
     )  # fmt: skip
     released = stack["ReleasedFunction"]
     variables = released["Environment"]["Variables"]
-    assert released["Handler"] == "lambda_fn.released.handler"
+    assert released["Handler"] == "lambda_fn.deploy.post_traffic_hook.handler"
     assert variables["VERSIONS"].split(",") == [by_ref[name] for name in ALIASED]
     assert (variables["RELEASES"], variables["KEPT"]) == ("s3://Bucket/releases", "3")
 
@@ -112,7 +112,7 @@ def test_the_widgets_of_the_dashboard_fill_rows_and_do_not_overlap(stack):
 def test_the_dashboards_metrics_are_those_that_the_code_prints(stack):
     """Else a widget would stay empty for ever."""
     shown = json.dumps(dashboard(stack))
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lambda_fn").glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lambda_fn").rglob("*.py"))
     for name in ("ColdStart", "Series", "BatchForecast", "BatchSeries", "ErrorToNaive"):
         assert f'"{name}"' in shown
         assert f'"{name}"' in code

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from lambda_fn import batch, finish, plan
+from lambda_fn.batch import finish, forecast, plan
 from tests.infra.conftest import OFFLINE, SAM_BIN
 from tests.infra.step_functions import BUCKET
 from tests.infra.test_events import load
@@ -89,7 +89,7 @@ def test_a_whole_run_on_lambda_writes_the_very_files_that_this_machine_writes(in
     asked["settings"] |= {"prices": str(prices), "out": str(tmp_path)}
     place = plan.handler(asked, None)["place"]
     for item in items:
-        batch.handler({"place": place, **item}, None)
+        forecast.handler({"place": place, **item}, None)
     assert {**finish.handler({"place": place}, None), "finished_at": ""} == {**signed, "finished_at": ""}
     assert place["run"] == planned["place"]["run"]
     tables = sorted((tmp_path / "runs").rglob("*.parquet"))

@@ -12,9 +12,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.hooks.stand_in import Aws, serving
 from tests.infra.conftest import MODELS, OFFLINE, SAM_BIN
 from tests.infra.test_events import EVENTS
+from tests.lambda_fn.deploy.stand_in import Aws, serving
 
 pytestmark = pytest.mark.docker
 

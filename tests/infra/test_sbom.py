@@ -16,7 +16,7 @@ from tests.infra.conftest import MODELS, ROOT, SAM_BIN
 
 pytestmark = pytest.mark.docker
 
-FUNCTIONS = {"ApiFunction": "api", "BatchFunction": "batch", "HookFunction": "hook"}
+FUNCTIONS = {"ApiFunction": "api", "BatchFunction": "batch", "HookFunction": "deploy"}
 JUDGE = """
 import json, sys
 from cyclonedx.schema import SchemaVersion
@@ -96,7 +96,7 @@ def test_the_model_is_a_part_where_it_can_be_run(package, bill):
 
 def test_each_wheel_is_one_that_the_requirements_pin(package, bill):
     kind = FUNCTIONS[package.name]
-    pins = re.split(r"^(?=\S+==)", (ROOT / "lambda_fn" / f"requirements-{kind}.txt").read_text(), flags=re.M)
+    pins = re.split(r"^(?=\S+==)", (ROOT / "lambda_fn" / kind / "requirements.txt").read_text(), flags=re.M)
     for library in (one for one in bill["components"] if one["type"] == "library"):
         [pin] = [pin for pin in pins if pin.startswith(f"{library['name']}=={library['version']} ")]
         [found] = library["hashes"]

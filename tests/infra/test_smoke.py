@@ -22,7 +22,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.export.test_server import serving
+from tests.export.local.test_server import serving
 from tests.infra.conftest import MODELS, OFFLINE, ROOT
 
 SCRIPT = ROOT / "infra" / "smoke.py"

@@ -65,7 +65,7 @@ def test_how_long_prices_are_waited_for_is_told_as_it_is():
 def test_the_page_beside_it_names_errors_that_there_are():
     page = (FILE.parent / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([A-Z][A-Za-z]+[a-z][A-Z][A-Za-z]+)`", page))
-    code = "".join(path.read_text(encoding="utf-8") for path in (FILE.parent.parent / "lambda_fn").glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in (FILE.parent.parent / "lambda_fn").rglob("*.py"))
     raised = set(re.findall(r"^class (\w+)\(", code, re.M))
     template = set(re.findall(r"\w+", (FILE.parent.parent / "template.yaml").read_text(encoding="utf-8")))
     assert {"PricesNotArrived", "Incomplete", "StoreUnavailable"} & named

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from export.server import TIME_LIMIT_MS
+from export.local.server import TIME_LIMIT_MS
 from tests.infra.conftest import ROOT
 from tests.infra.stack import Stack
 
@@ -45,14 +45,14 @@ def test_pages_of_other_origins_may_ask_only_where_some_are_named(translated):
 
 
 def test_cross_origin_rules_are_the_gateways_alone():
-    for path in (ROOT / "lambda_fn").glob("*.py"):
+    for path in (ROOT / "lambda_fn").rglob("*.py"):
         assert "access-control" not in path.read_text(encoding="utf-8").lower()
 
 
 def test_requests_are_traced_by_lambda_itself(stack):
     for name in FUNCTIONS:
         assert stack[f"{name}Function"]["TracingConfig"] == {"Mode": "Active"}
-    assert "xray" not in (ROOT / "lambda_fn" / "requirements-api.txt").read_text(encoding="utf-8").lower()
+    assert "xray" not in (ROOT / "lambda_fn" / "api" / "requirements.txt").read_text(encoding="utf-8").lower()
 
 
 def test_every_function_runs_lambdas_python_on_the_processor_that_was_asked_for(translated):

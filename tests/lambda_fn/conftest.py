@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lambda_fn.forecaster import Forecaster
+from lambda_fn.model.forecaster import Forecaster
 
 for name in ("POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_DISABLED", "EFEMERA_BASE_PATH", "EFEMERA_MODELS"):
     os.environ.pop(name, None)  # before any test imports the API, which reads them once

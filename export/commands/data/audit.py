@@ -58,10 +58,10 @@ def audit(
     release is unknown to it, and shows as a missing session.
     """
     from export.commands.data.audit_tables import show, verdict
-    from export.data.audit import audit as look
+    from export.data.audit.audit import audit as look
+    from export.data.audit.findings import write_findings
     from export.data.calendar_choices import calendars_of, check_choices
     from export.data.destination import check_destination
-    from export.data.findings import write_findings
     from export.data.given_prices import read_given_prices
     from export.data.price_files import PROMISES, find_price_files
     from export.data.s3 import local_files

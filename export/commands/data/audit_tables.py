@@ -9,8 +9,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from export.data.audit import Audit
-from export.data.findings import KINDS, Finding
+from export.data.audit.audit import Audit
+from export.data.audit.findings import KINDS, Finding
 from export.screen import out as screen
 
 LINES = 40  # of findings on screen, unless all are asked for

@@ -14,8 +14,8 @@ from export.errors import InputError
 from export.screen import print_json, progress_bar, say, say_notes
 
 if TYPE_CHECKING:
-    from export.data.corporate_actions import Action
-    from export.data.cotahist import Event, Quotes
+    from export.data.b3.corporate_actions import Action
+    from export.data.b3.cotahist import Event, Quotes
     from export.data.price_table import Prices
 
 
@@ -57,9 +57,9 @@ def b3(
     new shares for each one held (0.1 for 10%); ds is the ex-date. A .ZIP or .gz that unpacks to more than 8 GiB, or to
     100 times its size, is refused.
     """
-    from export.data.corporate_actions import adjust as back_adjust
-    from export.data.corporate_actions import read_actions
-    from export.data.cotahist import ENDINGS
+    from export.data.b3.corporate_actions import adjust as back_adjust
+    from export.data.b3.corporate_actions import read_actions
+    from export.data.b3.cotahist import ENDINGS
     from export.data.destination import check_destination, write_prices
     from export.data.price_jumps import suspected_splits
     from export.data.s3 import local_files
@@ -101,7 +101,7 @@ def b3(
 
 
 def _read(paths: Sequence[Path], markets: list[str], bdi_codes: list[str], tickers: list[str]) -> Quotes:
-    from export.data.cotahist import find_cotahist_files, read_cotahist
+    from export.data.b3.cotahist import find_cotahist_files, read_cotahist
 
     found = find_cotahist_files(paths)
     with progress_bar() as bar:

@@ -51,7 +51,7 @@ def sessions(
 
     from export.data.calendars import FROZEN
     from export.data.destination import FORMATS, check_destination
-    from export.data.sessions import freeze_sessions, write_sessions
+    from export.data.session_file import freeze_sessions, write_sessions
 
     check_destination(out, (".json", *FORMATS))
     first, last = _span(day_option("--start", start) if start else datetime.date.today(), years)

@@ -17,7 +17,7 @@ from export.screen import out as screen
 from export.screen import print_json, progress_bar, say, say_notes
 
 if TYPE_CHECKING:
-    from export.data.yahoo_update import Outcome
+    from export.data.yahoo.update import Outcome
 
 _LISTED = 20  # tickers that the summary names one by one; of more it tells how many
 _DAY = datetime.timedelta(days=1)
@@ -64,9 +64,9 @@ def yahoo(
     """
     from export.data.destination import check_destination, write_prices
     from export.data.price_jumps import suspected_splits
-    from export.data.stored_prices import read_stored
-    from export.data.yahoo import TickerFailed, fetch
-    from export.data.yahoo_update import series_of, table_of, update
+    from export.data.yahoo.download import TickerFailed, fetch
+    from export.data.yahoo.stored import read_stored
+    from export.data.yahoo.update import series_of, table_of, update
 
     wanted = _tickers(tickers)
     first, last = _days(start, end)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lambda_fn.forecaster import open_session
+from lambda_fn.model.forecaster import open_session
 
 model, path, part, parts, block = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 windows = np.array_split(np.load(path), parts)[part]  # (windows, 60)

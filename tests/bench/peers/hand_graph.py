@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.network import Network
-from export.scaling import INPUT_LIMIT, SCALE_CEILING, SCALE_FLOOR
-from export.volatility import LIMIT, SMALLEST
+from export.training.network import Network
+from export.training.scaling import INPUT_LIMIT, SCALE_CEILING, SCALE_FLOOR
+from export.training.volatility import LIMIT, SMALLEST
 
 
 def hand_graph(network: Network) -> bytes:

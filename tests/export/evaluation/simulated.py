@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from scipy.stats import t as student
 
-from export.bundle import export_bundle
-from export.config import Config
+from export.conversion.convert import export_bundle
 from export.data.prices import make_prices
+from export.evaluation.methods.refitted import known_to
 from export.evaluation.promotion import stand
-from export.evaluation.refitted import known_to
 from export.evaluation.runs import Settings
-from export.train import train
+from export.training.config import Config
+from export.training.train import train
 
 SMALL = Config(
     window=30, horizon=2, quantiles=(0.1, 0.25, 0.5, 0.75, 0.9), hidden_size=4, layers=1, epochs=2, batch_size=128

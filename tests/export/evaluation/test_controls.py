@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from export.errors import GateRefused
-from export.evaluation.baselines import constant
 from export.evaluation.cases import Forecast, cases_of
 from export.evaluation.evaluate import folds_for
 from export.evaluation.leaks import refuse_look_ahead
-from export.evaluation.measures import pinball_loss
-from export.evaluation.refitted import refitted
+from export.evaluation.methods.refitted import refitted
+from export.evaluation.methods.simple import constant
+from export.evaluation.metrics import pinball_loss
 from export.evaluation.runs import evaluate_training
 from export.evaluation.scorecard import compare
 from tests.export.evaluation.simulated import (

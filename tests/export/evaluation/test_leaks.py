@@ -9,11 +9,11 @@ import pytest
 
 from export.data.prices import make_prices
 from export.errors import GateRefused
-from export.evaluation.baselines import constant, drift, ewma, naive
 from export.evaluation.cases import Forecast, cases_of
-from export.evaluation.fixed_model import FixedModel
 from export.evaluation.folds import Fold, folds_of
 from export.evaluation.leaks import refuse_look_ahead
+from export.evaluation.methods.fixed_model import FixedModel
+from export.evaluation.methods.simple import constant, drift, ewma, naive
 from tests.export.conftest import SMALL
 from tests.export.evaluation.made import DAY, market
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from export.evaluation import measures
+from export.evaluation import metrics
 from export.evaluation.cases import Forecast
 from export.evaluation.scorecard import (
     Scales,
@@ -73,13 +73,13 @@ def test_the_errors_of_the_median_are_the_measures_of_these_rows(lines, part, st
     rows = rows_of(part)
     actual, median = CASES.returns[rows][:, STEPS[step]], FORECASTS[name].median[rows][:, STEPS[step]]
     last = np.zeros_like(actual)
-    sign = measures.direction(actual, median)
+    sign = metrics.direction(actual, median)
     expected = {
-        "rel_mae": measures.relative_mae(actual, median, last),
-        "theils_u": measures.theils_u(actual, median, last),
-        "mase": measures.mase(actual, median, SCALES.absolute[rows]),
-        "rmsse": measures.rmsse(actual, median, SCALES.squared[rows]),
-        "r2": measures.r2_of_returns(actual, median, last),
+        "rel_mae": metrics.relative_mae(actual, median, last),
+        "theils_u": metrics.theils_u(actual, median, last),
+        "mase": metrics.mase(actual, median, SCALES.absolute[rows]),
+        "rmsse": metrics.rmsse(actual, median, SCALES.squared[rows]),
+        "r2": metrics.r2_of_returns(actual, median, last),
     }
     found = lines[part, step]["methods"][name]
     assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-9)
@@ -93,12 +93,12 @@ def test_the_losses_of_the_distribution_are_the_measures_of_these_rows(lines, pa
     rows = rows_of(part)
     actual, quantiles = CASES.returns[rows][:, STEPS[step]], FORECASTS[name].quantiles[rows][:, STEPS[step]]
     found = lines[part, step]["methods"][name]
-    assert found["pinball"] == pytest.approx(measures.mean_pinball(actual, quantiles, LEVELS), rel=1e-9)
-    assert found["wql"] == pytest.approx(measures.weighted_quantile_loss(actual, quantiles, LEVELS), rel=1e-9)
-    assert found["crps"] == pytest.approx(measures.crps(actual, quantiles, LEVELS), rel=1e-9)
+    assert found["pinball"] == pytest.approx(metrics.mean_pinball(actual, quantiles, LEVELS), rel=1e-9)
+    assert found["wql"] == pytest.approx(metrics.weighted_quantile_loss(actual, quantiles, LEVELS), rel=1e-9)
+    assert found["crps"] == pytest.approx(metrics.crps(actual, quantiles, LEVELS), rel=1e-9)
     for level, low, high in (("95", 0, 6), ("80", 1, 5), ("50", 2, 4)):
         bounds = quantiles[..., low], quantiles[..., high]
-        winkler = measures.winkler(actual, *bounds, float(level) / 100)
+        winkler = metrics.winkler(actual, *bounds, float(level) / 100)
         assert found["winkler"][level] == pytest.approx(winkler, rel=1e-9)
         inside = (bounds[0] <= actual) & (actual <= bounds[1])  # (rows, steps)
         low_end, high_end = ratio_interval(inside.mean(axis=1), np.ones(len(rows)), CASES.cutoffs[rows], 1000, 0, 20)

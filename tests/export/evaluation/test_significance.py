@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from export.evaluation.measures import share_of
+from export.evaluation.metrics import share_of
 from export.evaluation.significance import (
     BLOCK,
     MINIMUM_BLOCKS,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from export.checkpoint import read_checkpoint
+from export.conversion.checkpoint import read_checkpoint
 from export.lab.cells import forget_gates, fresh, kept_after
-from lambda_fn import gates
+from lambda_fn.model import gates
 
 MODELS = Path(__file__).parents[3] / "models"
 

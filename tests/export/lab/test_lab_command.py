@@ -12,7 +12,7 @@ import pytest
 
 from export.data.sample import made_market
 from export.lab import laboratory
-from tests.export.evaluation.page import Page
+from tests.export.evaluation.report.page import Page
 
 ALL = ["parameters", "gradient", "recall", "kept", "prices", "life"]
 

@@ -1,0 +1,1 @@
+"""Data quality checks of a price table."""

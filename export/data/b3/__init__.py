@@ -1,0 +1,1 @@
+"""B3, the Brazilian exchange: COTAHIST files and corporate actions."""

@@ -1,0 +1,1 @@
+"""Daily closes from Yahoo Finance, fetched and kept up to date."""

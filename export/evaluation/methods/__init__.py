@@ -1,0 +1,1 @@
+"""The forecasting methods that an evaluation compares: baselines, an exported model, a refitted network."""

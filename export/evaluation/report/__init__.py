@@ -1,0 +1,1 @@
+"""The evaluation's report and the model card: plots, tables, page."""

@@ -1,0 +1,1 @@
+"""Drawing and printing the explanation of one forecast."""

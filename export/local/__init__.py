@@ -1,0 +1,1 @@
+"""Serving and batch runs on this machine, by the deployed code."""

@@ -1,0 +1,1 @@
+"""Publishing an exported set to an archive that never changes."""

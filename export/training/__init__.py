@@ -1,0 +1,1 @@
+"""Training, top to bottom: configuration, windows, network, losses, the loop."""

@@ -1,0 +1,1 @@
+"""The batch run: plan, forecast, finish, as three Lambda functions or on one machine."""

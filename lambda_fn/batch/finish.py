@@ -1,0 +1,155 @@
+"""The last step of a batch run: proves that every series came out exactly once, says how earlier runs did, and signs.
+
+`_SUCCESS.json` is the last file; a run without it is not there. What is wrong stops the run before that, by name.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from lambda_fn.batch import metrics
+from lambda_fn.batch.run_records import (
+    SCHEMA_VERSION,
+    BatchRefused,
+    Done,
+    Incomplete,
+    Place,
+    Plan,
+    Score,
+    Shard,
+    Success,
+    decode,
+    model_digest,
+    models_folder,
+    one_thread,
+    read_plan,
+)
+from lambda_fn.batch.score_table import read_scores, write_scores
+from lambda_fn.batch.shard_reader import FORECAST
+from lambda_fn.model.forecaster import read_verdict
+from lambda_fn.tables.sql import path_literal
+from lambda_fn.tables.store import Store, scratch, sha256_of
+
+DOWNLOADS = 8  # at once
+
+_PROOF = f"""
+    WITH forecasts AS (
+        SELECT unique_id, count(*) AS rows, min(step) AS first, max(step) AS last,
+            bit_count(bitstring_agg(greatest(1, least(step, {{horizon}})), 1, {{horizon}})) AS steps -- distinct ones
+        FROM read_parquet({{forecasts}}, hive_partitioning = false) GROUP BY unique_id
+    ), status AS (FROM read_parquet({{status}}, hive_partitioning = false))
+    SELECT count(*), count(DISTINCT unique_id), coalesce(CAST(sum(hash(unique_id)) AS VARCHAR), '0'),
+        count(*) FILTER (hash(unique_id) & {{mask}} <> {{number}}),
+        count(*) FILTER (status.status = '{FORECAST}'
+            AND (rows, steps, first, last) IS DISTINCT FROM ({{horizon}}, {{horizon}}, 1, {{horizon}})),
+        count(*) FILTER (status.status <> '{FORECAST}' AND rows IS NOT NULL),
+        (SELECT count(*) FROM forecasts ANTI JOIN status USING (unique_id))
+    FROM status LEFT JOIN forecasts USING (unique_id)"""
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Finish the run that `event` names: {"place": …}."""
+    place = msgspec.convert(event["place"], Place)
+    success = finish(place)
+    metrics.write(success, read_scores(place.out_store(), place.as_of))
+    found: dict[str, Any] = msgspec.to_builtins(success)
+    return found
+
+
+def finish(place: Place) -> Success:
+    """Prove the run whole, write the scores and `_SUCCESS.json`; a second time do nothing.
+
+    Raises `Incomplete` naming the shards that are not done or not whole, `BatchRefused`, or what a store raises.
+    """
+    store = place.out_store()
+    signed = f"{place.folder}_SUCCESS.json"
+    if (content := store.read(signed)) is not None:
+        return decode(content, Success, f"{place.out}/{signed}")
+    plan = read_plan(place, store)
+    if model_digest() != plan.model_digest:
+        raise BatchRefused(f"run {place.as_of}/{place.run} was planned for model {plan.model_digest}")
+    marks = _marks(place, plan, store)
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        faults = list(pool.map(lambda shard: _fault(place, plan, shard, marks[shard.number], store), plan.shards))
+    if wrong := [fault for fault in faults if fault]:
+        raise Incomplete(f"{len(wrong)} of {len(plan.shards)} shards are not whole; the first: {wrong[0]}")
+    if met := _sum(score for mark in marks.values() for score in mark.scores):
+        write_scores(store, place.as_of, met)
+    success = _success(plan, marks.values())
+    encoded = msgspec.json.format(msgspec.json.encode(success), indent=1)
+    return success if store.put_new(signed, encoded) else finish(place)
+
+
+def _marks(place: Place, plan: Plan, store: Store) -> dict[int, Done]:
+    """What each shard's worker said; every one must have."""
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        found = list(pool.map(lambda shard: store.read(place.done(shard.number)), plan.shards))
+    missing = [shard.number for shard, content in zip(plan.shards, found, strict=True) if content is None]
+    if missing:
+        first = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+        raise Incomplete(f"{len(missing)} of {len(plan.shards)} shards are not done: {first}; start the run again")
+    return {
+        shard.number: decode(content, Done, f"{place.out}/{place.done(shard.number)}")
+        for shard, content in zip(plan.shards, found, strict=True)
+        if content is not None
+    }
+
+
+def _fault(place: Place, plan: Plan, shard: Shard, mark: Done, store: Store) -> str:
+    """What is wrong with a shard's two parts; empty when they hold each of its series exactly once."""
+    name = f"{place.out}/{place.folder}*/part-{shard.number:05}.parquet"
+    if mark.model_digest != plan.model_digest:
+        return f"{name} is of model {mark.model_digest}, the run of {plan.model_digest}"
+    with scratch() as folder:
+        paths = {}
+        for table, digest in (("forecasts", mark.forecasts_sha256), ("status", mark.status_sha256)):
+            path = store.fetch(place.table(table, shard.number), folder)
+            if path is None:
+                return f"{place.table(table, shard.number)} is gone"
+            if sha256_of(path) != digest:
+                return f"{place.table(table, shard.number)} is not the file that its worker wrote"
+            paths[table] = path_literal(path)
+        query = _PROOF.format(**paths, mask=plan.shard_count - 1, number=shard.number, horizon=plan.horizon)
+        with one_thread() as database:
+            [(rows, distinct, ids, strangers, partial, undue, unknown)] = database.execute(query).fetchall()
+    if rows != shard.series or distinct != rows or ids != shard.ids or strangers:
+        return f"{name}: {rows} rows of {distinct} series came out, {shard.series} series went in, or others did"
+    if partial or undue or unknown:
+        return f"{name}: {partial + undue + unknown} series have not one forecast of each step just where they should"
+    return ""
+
+
+def _sum(scores: Iterable[Score]) -> list[Score]:
+    """The scores of all shards as those of one: sums of sums, by run, step and day."""
+    found: dict[tuple[str, str, int, str], Score] = {}
+    for one in scores:
+        key = (one.as_of, one.run, one.step, one.ds)
+        if (all_ := found.get(key)) is None:
+            found[key] = msgspec.structs.replace(one, covered=dict(one.covered))
+            continue
+        all_.series += one.series
+        all_.absolute_error += one.absolute_error
+        all_.naive_absolute_error += one.naive_absolute_error
+        all_.pinball += one.pinball
+        for level, count in one.covered.items():
+            all_.covered[level] += count
+    return sorted(found.values(), key=lambda one: (one.ds, one.as_of, one.run, one.step))
+
+
+def _success(plan: Plan, marks: Iterable[Done]) -> Success:
+    counts: dict[str, int] = {}
+    for mark in marks:
+        for status, series in mark.counts.items():
+            counts[status] = counts.get(status, 0) + series
+    forecast = counts.pop(FORECAST, 0)
+    return Success(
+        SCHEMA_VERSION, plan.as_of, plan.calendar, plan.model_version, plan.model_digest, plan.input_digest,
+        plan.horizon, plan.levels, plan.series, forecast, dict(sorted(counts.items())),
+        read_verdict(models_folder(), plan.model_digest), plan.hash, plan.shard_count,
+        datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Cuts the series of a plan into shards, by a hash of each id, and hands them over to the workers."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from lambda_fn.batch.earlier_runs import LOOK_BACK
+from lambda_fn.batch.last_closes import cut
+from lambda_fn.batch.run_records import BatchRefused, Place, Plan, Shard
+from lambda_fn.tables.closes import number
+from lambda_fn.tables.sql import quote
+
+HASH = f"duckdb {duckdb.__version__}"  # its hash may be another in another version
+FEWEST_SERIES = 256  # in a shard of many: with fewer, a shard costs more than its forecasts
+SPREAD = 8  # shards of a middling table, so that every core has something to do
+MOST_SHARDS = 1 << 14  # a Distributed Map takes more; their files would be tiny
+SERIES_AT_ONCE = 250_000  # cut at a time: half a gigabyte
+UPLOADS = 8  # at once
+
+
+def choose_shards(database: duckdb.DuckDBPyConnection, largest: int) -> tuple[int, list[Shard]]:
+    """How many shards there are, by the hash of an id modulo that power of two, and those that hold a series.
+
+    Raises `BatchRefused` where so many series can't be in shards of at most `largest`.
+    """
+    series = number(database, "SELECT count(*) FROM ids")
+    wanted = max(series / largest, min(SPREAD, series / FEWEST_SERIES))
+    count = 1
+    while count <= MOST_SHARDS:
+        if count >= wanted:
+            found = database.execute(f"""
+                SELECT hash & {count - 1}, count(*), CAST(sum(hash) AS VARCHAR) FROM ids GROUP BY ALL ORDER BY ALL""")
+            shards = [Shard(*row) for row in found.fetchall()]
+            if max(shard.series for shard in shards) <= largest:
+                return count, shards
+        count *= 2
+    raise BatchRefused(f"series_per_shard {largest} is too small for {series:,} series")
+
+
+def write_shards(database: duckdb.DuckDBPyConnection, folder: Path, as_of: datetime.date, made: Plan) -> None:
+    """Write the shards of a plan into `folder`, each as shard=N/data_0.parquet.
+
+    The series are cut in slices, by the low bits of the hash that makes the shards, so that their lists fit into
+    memory; and DuckDB writes a table of lists in one thread, so each processor writes some of a slice's shards. The
+    days are handed on as far back as an earlier forecast to be scored can have been made.
+    """
+    threads, slices = os.cpu_count() or 1, 1
+    while slices < made.shard_count and made.series / slices > SERIES_AT_ONCE:
+        slices *= 2
+    first = min([earlier.as_of for earlier in made.earlier], default=made.as_of)
+    days = min(made.window, (as_of - datetime.date.fromisoformat(first)).days + 2 * made.stale_after + LOOK_BACK)
+
+    def write(turn: int) -> None:
+        with database.cursor() as connection:
+            connection.execute(f"""
+                COPY (
+                    SELECT unique_id, rows, days[:{days}] AS days, closes[:{made.window}] AS closes, fault,
+                        hash(unique_id) & {made.shard_count - 1} AS shard
+                    FROM series WHERE shard // {slices} % {threads} = {turn}
+                ) TO {quote(str(folder), "'")}
+                (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (shard), APPEND)""")
+
+    database.execute(f"SET partitioned_write_max_open_files = {made.shard_count * threads + 1}")
+    with ThreadPoolExecutor(threads) as pool:
+        for part in range(slices):
+            cut(database, made.window, as_of, (part, slices))
+            list(pool.map(write, range(threads)))
+
+
+def put_shards(place: Place, shards: Sequence[Shard], folder: Path) -> None:
+    """Hand the shards over, with the list of them that the Distributed Map reads."""
+    store = place.work_store()
+
+    def put(shard: Shard) -> None:
+        [path] = (folder / f"shard={shard.number}").iterdir()
+        store.put(place.shard(shard.number), path)
+
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        list(pool.map(put, shards))
+    items = [{"shard": shard.number} for shard in shards]
+    store.put(place.items, msgspec.json.encode(items))

@@ -1,0 +1,1 @@
+"""The two hooks of a deployment: before traffic reaches a new version, and after."""

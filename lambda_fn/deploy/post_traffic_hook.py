@@ -1,0 +1,136 @@
+"""After traffic: writes down which versions a release is made of, tells CodeDeploy, and deletes the oldest versions.
+
+`<RELEASES>/<number of the API's version>.json` is what `infra/rollback.py` goes back by. So a release that could not
+be written down is reported Failed, and CodeDeploy takes it back: live, it could never be returned to, and a later one
+would delete its versions. Deleting comes after the report: whatever becomes of it, the deployment has succeeded.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import traceback
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from lambda_fn.deploy.codedeploy import artefact, client, in_time, log, model_of, report
+from lambda_fn.tables import store
+from lambda_fn.tables.store import Store, open_store
+
+SCHEMA_VERSION = 1
+VERSION = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:([A-Za-z0-9_-]+):([1-9][0-9]*)")
+RECORD = re.compile(r"([1-9][0-9]*)\.json")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
+    """Record the release that VERSIONS names below RELEASES, report, and keep the versions of the KEPT newest."""
+    try:
+        releases, versions = open_store(os.environ["RELEASES"]), versions_of(os.environ["VERSIONS"])
+        with in_time(store.client(), context):
+            record(releases, versions)
+    except Exception as error:
+        stack = traceback.format_exc()
+        log("ERROR", "the release could not be recorded, so it is taken back", error=str(error), stack=stack)
+        return report(event, succeeded=False)
+    told = report(event, succeeded=True)
+    try:
+        with in_time(store.client(), context, 1), in_time(client("lambda", 5, 10), context, 1) as caller:
+            prune(caller, releases, versions, int(os.environ.get("KEPT") or 3))
+    except Exception as error:
+        log("ERROR", "old versions could not be deleted", error=str(error), stack=traceback.format_exc())
+    return told
+
+
+def versions_of(arns: str) -> dict[str, int]:
+    """Function → version, of ARNs with commas between them; the API function is the first. Raises `ValueError`."""
+    found = {}
+    for arn in arns.split(","):
+        if not (match := VERSION.fullmatch(arn.strip())):
+            raise ValueError(f"VERSIONS: {arn!r} is not the ARN of a published version")
+        found[match[1]] = int(match[2])
+    return found
+
+
+def record(releases: Store, versions: dict[str, int]) -> None:
+    """Write the release down once; a second time say nothing, or that another one stands there already."""
+    number = next(iter(versions.values()))
+    key, made = f"{number}.json", {
+        "schema_version": SCHEMA_VERSION,
+        "versions": {function: str(version) for function, version in versions.items()},
+        **model_of(artefact("manifest.json")),
+        "released_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    if releases.put_new(key, json.dumps(made, indent=1).encode()):
+        log("INFO", "release recorded", record=f"{releases.uri}/{key}")
+        return
+    there = json.loads(releases.read(key) or b"null")
+    if not isinstance(there, dict) or any(there.get(name) != made[name] for name in made if name != "released_at"):
+        log("ERROR", "the record of another release is there and stays", record=f"{releases.uri}/{key}", not_kept=made)
+
+
+def prune(caller: Any, releases: Store, released: dict[str, int], kept: int) -> None:
+    """Delete the versions of each function that no release needs; a fault with one function stops no other.
+
+    Where fewer than `kept` records name a function none of it is deleted: the stack's first release ran no hook, so
+    there is no record of it.
+    """
+    if kept < 1:
+        raise ValueError(f"KEPT: {kept} releases can't be kept; at least the one just made is")
+    records = list(islice(_records(releases, next(iter(released))), kept))
+    for function, version in released.items():
+        named = [int(found[function]) for found in records if function in found]
+        if len(named) < kept:
+            log("INFO", "nothing deleted, for want of records", function=function, records=len(named))
+            continue
+        try:
+            _prune_function(caller, function, version, {*named})
+        except Exception as error:
+            log("ERROR", "old versions could not be deleted", function=function, error=str(error))
+
+
+def _records(releases: Store, api: str) -> Iterator[dict[str, str]]:
+    """Function → version of each recorded release, the newest first.
+
+    Without those that a rollback has left, as nobody goes back to them, and those of an API function that was replaced.
+    """
+    numbers = [int(match[1]) for name in releases.children("") if (match := RECORD.fullmatch(name))]
+    for number in sorted(numbers, reverse=True):
+        found = json.loads(releases.read(f"{number}.json") or b"{}")
+        versions: dict[str, str] = found["versions"]
+        if api in versions and not found.get("withdrawn_at"):
+            yield versions
+
+
+def _prune_function(caller: Any, function: str, released: int, named: set[int]) -> None:
+    pages = caller.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+    listed = [one["Version"] for page in pages for one in page["Versions"]]
+    published = [int(version) for version in listed if version.isdecimal()]  # without $LATEST
+    surplus = surplus_of(published, released, named | _pointed_at(caller, function))
+    for version in surplus:
+        delete(caller, function, str(version))
+    if surplus:
+        log("INFO", "old versions deleted", function=function, versions=surplus)
+
+
+def surplus_of(published: list[int], released: int, needed: set[int]) -> list[int]:
+    """The versions that may go: older than the one just released, not the newest there is, and needed by nobody."""
+    return [version for version in published if version < released and version not in {*needed, max(published)}]
+
+
+def _pointed_at(caller: Any, function: str) -> set[int]:
+    """The versions that any alias sends requests to, be it a share of them."""
+    found: set[str] = set()
+    for page in caller.get_paginator("list_aliases").paginate(FunctionName=function):
+        for alias in page["Aliases"]:
+            found |= {alias["FunctionVersion"], *(alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights", {})}
+    return {int(version) for version in found if version.isdecimal()}
+
+
+def delete(caller: Any, function: str, version: str) -> None:
+    """Delete one published version. Without its number Lambda would delete the function whole, so that is refused."""
+    if not re.fullmatch(r"[1-9][0-9]*", version):
+        raise ValueError(f"{function}: {version!r} is not the number of a published version")
+    caller.delete_function(FunctionName=function, Qualifier=version)

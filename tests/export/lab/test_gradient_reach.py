@@ -1,0 +1,55 @@
+"""The gradient's way back: the closed form of a linear cell, and a sentence for each outcome."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from export.lab import gradient_reach
+from export.lab.cells import fresh
+from export.lab.experiment import FAILS, HOLDS, IN_PART
+from export.lab.language import ENGLISH
+from tests.export.lab.numbers import gradients
+
+
+@pytest.mark.parametrize("weight", [0.8, 0.5, 1.0])
+def test_in_a_linear_rnn_the_gradient_of_k_days_ago_is_the_weight_to_the_power_of_k(weight):
+    """relu of positive numbers is linear: h_t = 0.3 x_t + w h_{t-1}."""
+    cell = nn.RNN(1, 1, nonlinearity="relu", batch_first=True)
+    with torch.no_grad():
+        for parameter, value in zip(cell.parameters(), (0.3, weight, 0.0, 0.0), strict=True):
+            parameter.fill_(value)
+    found = gradient_reach.by_lag(cell, torch.rand(4, 110, 1) + 0.1, 100)
+    np.testing.assert_allclose(found, 0.3 * weight ** np.arange(101), rtol=1e-5)
+    if weight == 0.8:
+        assert found[100] / found[0] == pytest.approx(2.04e-10, rel=1e-2)  # the guide's number
+
+
+def test_the_norm_is_that_of_finite_differences():
+    cell = fresh("lstm", 3, 2, seed=0).double()
+    x = torch.randn(1, 12, 1, dtype=torch.float64)
+    found = gradient_reach.by_lag(cell, x, 5)
+    for lag in (0, 3, 5):
+        nudged = x.clone()
+        nudged[0, 11 - lag, 0] += 1e-6
+        with torch.no_grad():
+            difference = (cell(nudged)[0][0, -1] - cell(x)[0][0, -1]) / 1e-6
+        assert found[lag] == pytest.approx(difference.norm().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "verdict", "words"),
+    [
+        (gradients(lstm=0.5), HOLDS, "and that of a fresh LSTM to 0.5."),
+        (gradients(), IN_PART, "the cell alone saves nothing"),
+        (gradients(opened=1e-9), FAILS, "the claim is not what is measured here"),
+        (gradients(rnn=0.1), FAILS, "the claim is not what is measured here"),
+        (gradients(trained=None, opened=1e-9), FAILS, "is not what is measured here."),
+    ],
+)
+def test_the_sentence_follows_the_measurement(numbers, verdict, words):
+    assert gradient_reach.judge(numbers) == verdict
+    assert words in gradient_reach.tell(numbers, ENGLISH).sentence
+    assert ("model trained on prices" in gradient_reach.tell(numbers, ENGLISH).sentence) == (
+        "trained" in numbers["left"]
+    )

@@ -1,0 +1,242 @@
+"""Any bytes, any body, any event: 2xx or 4xx, one line of log, and a 200 just where the README allows one.
+
+`make fuzz` runs 20,000 cases: EFEMERA_FUZZ_EXAMPLES says how many there are in all.
+"""
+
+import base64
+import json
+import math
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from lambda_fn.api import handler as api
+from tests.lambda_fn.api.answers import EXPLAIN, INFER, PREDICT, answered
+from tests.lambda_fn.api.odd_bodies import GOOD, HALVES, INFERENCES, REQUESTS, ROUTES, TYPES, WALK, mutated
+from tests.lambda_fn.api.odd_events import ANY
+from tests.lambda_fn.api.second_reading import (
+    is_event,
+    is_history,
+    is_right,
+    is_right_explanation,
+    is_right_inference,
+    read,
+)
+from tests.lambda_fn.conftest import event
+
+WANTED = int(os.environ.get("EFEMERA_FUZZ_EXAMPLES") or 1200)
+TESTS = 8
+fuzz = settings(
+    max_examples=math.ceil(WANTED / TESTS),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+cases = []  # the status of each
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _count(request):
+    yield
+    if "EFEMERA_FUZZ_EXAMPLES" in os.environ:
+        counted = ", ".join(f"{cases.count(status):,} × {status}" for status in sorted(set(cases)))
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            request.config.get_terminal_writer().line(f"\n{len(cases):,} cases: {counted}")
+
+
+def ask(asked):
+    """The answer to an event, held to all that must be true of any, and counted."""
+    note(ascii(asked)[:3000])
+    found = answered(asked)
+    cases.append(found.status)
+    return found
+
+
+def finite(value):
+    """Every number of an answer."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return all(finite(one) for one in value)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def check_forecasts(body, found):
+    """A 200 where the README allows one and nowhere else, and the last price is the request's own."""
+    assert (found.status == 200) is is_right(body), (found.status, found.body, body[:300])
+    if found.status == 200:
+        asked = read(body)
+        assert finite(found.body)
+        if asked.get("prices") is not None:
+            assert found.body["last_price"] == asked["prices"][-1]
+        else:
+            assert [one["id"] for one in found.body["forecasts"]] == [one["id"] for one in asked["series"]]
+            for one, told in zip(asked["series"], found.body["forecasts"], strict=True):
+                assert ("error" not in told) is is_history(one.get("prices"))
+
+
+def check_tensors(body, found):
+    """A 200 where the protocol allows one and nowhere else, with as many windows as the request has."""
+    right = is_right_inference(body)
+    assert right is None or (found.status == 200) is right, (found.status, found.body, body[:300])
+    if found.status == 200:
+        asked = read(body, "replace")
+        assert finite(found.body)
+        assert found.body.get("id") == asked.get("id")
+        wanted = [one["name"] for one in asked.get("outputs") or []] or ["predicted_price", "quantiles"]
+        assert [one["name"] for one in found.body["outputs"]] == wanted
+        for one in found.body["outputs"]:
+            assert one["shape"][0] == asked["inputs"][0]["shape"][0]
+            assert len(one["data"]) == math.prod(one["shape"])
+
+
+def check_explanation(body, found):
+    """A 200 where the README allows one and nowhere else, every number finite, and of the request's own closes."""
+    assert (found.status == 200) is is_right_explanation(body), (found.status, found.body, body[:300])
+    if found.status == 200:
+        assert finite(found.body)
+        assert [day["price"] for day in found.body["days"]] == read(body)["prices"][-60:]
+
+
+def posted(body, path, content_type="application/json"):
+    """A request with these bytes, as text where they are text."""
+    try:
+        return event(body.decode(), path=path, content_type=content_type)
+    except UnicodeDecodeError:
+        return event(base64.b64encode(body).decode(), path=path, content_type=content_type, encoded=True)
+
+
+@fuzz
+@given(st.data())
+def test_any_bytes_on_any_route_are_answered(data):
+    path = data.draw(st.sampled_from([*ROUTES, "/", "/x", PREDICT, INFER]))
+    method = data.draw(
+        st.sampled_from([ROUTES.get(path, "POST")] * 3 + ["GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE"])
+    )
+    kind = data.draw(TYPES | HALVES)
+    if data.draw(st.booleans()):
+        content = data.draw(st.binary(max_size=300) | mutated())
+        asked = event(base64.b64encode(content).decode(), path=path, method=method, content_type=kind, encoded=True)
+    else:
+        text = data.draw(st.none() | st.text(st.characters(codec=None, exclude_categories=()), max_size=100))
+        asked = event(text, path=path, method=method, content_type=kind, encoded=data.draw(st.booleans()))
+    found = ask(asked)
+    assert (found.status == 404) is (path not in ROUTES)
+    if found.status == 200:
+        assert method in api.routes[path].split(", ")
+
+
+@fuzz
+@given(mutated())
+def test_a_right_body_with_bytes_changed_is_a_forecast_only_if_it_is_still_right(body):
+    check_forecasts(body, ask(posted(body, PREDICT)))
+
+
+@fuzz
+@given(mutated())
+def test_a_right_body_with_bytes_changed_is_explained_only_if_it_is_still_right(body):
+    check_explanation(body, ask(posted(body, EXPLAIN)))
+
+
+@fuzz
+@given(REQUESTS)
+def test_a_request_of_odd_values_is_explained_just_where_the_readme_allows_it(value):
+    body = json.dumps({**value, "detail": value.get("detail")} if isinstance(value, dict) else value).encode()
+    check_explanation(body, ask(posted(body, EXPLAIN)))
+
+
+@fuzz
+@given(mutated())
+def test_a_right_body_with_bytes_changed_is_inferred_only_if_it_is_still_right(body):
+    check_tensors(body, ask(posted(body, INFER)))
+
+
+@fuzz
+@given(REQUESTS)
+def test_a_request_of_odd_values_is_a_forecast_just_where_the_readme_allows_it(value):
+    body = json.dumps(value).encode()
+    check_forecasts(body, ask(posted(body, PREDICT)))
+
+
+@fuzz
+@given(INFERENCES | REQUESTS)
+def test_an_inference_request_of_odd_values_is_answered_just_where_the_protocol_allows_it(value):
+    body = json.dumps(value).encode()
+    check_tensors(body, ask(posted(body, INFER)))
+
+
+@fuzz
+@given(ANY)
+def test_any_event_is_answered_and_told_from_what_is_none(asked):
+    found = ask(asked)
+    is_none = found.status == 400 and found.body["detail"].startswith("this is no event of an API Gateway HTTP API")
+    assert is_none is not is_event(asked)
+    if is_none:
+        assert found.headers["x-request-id"] == "lambda-1"
+        assert found.line["route"] == "none"
+        return
+    wanted = asked["requestContext"].get("requestId") or "lambda-1"
+    kept = "".join(letter for letter in wanted[:128] if 32 <= ord(letter) < 127)
+    assert found.headers["x-request-id"] == (kept or "lambda-1")
+    path, stage = asked["rawPath"], asked["requestContext"].get("stage", "$default")
+    if stage != "$default" and (path == f"/{stage}" or path.startswith(f"/{stage}/")):
+        path = path[len(stage) + 1 :] or "/"
+    assert (found.status == 404) is (path not in ROUTES)
+    if path in ROUTES:
+        assert (found.status == 405) is (asked["requestContext"]["http"]["method"] not in api.routes[path].split(", "))
+
+
+# The checks can fail
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"statusCode": 500},
+        {"statusCode": "200"},
+        {"statusCode": True},
+        {"body": '{"predicted_price": NaN}'},
+        {"body": '{"predicted_price": 1'},
+        {"body": "[]"},
+        {"body": '{"x": "\ud800"}'},
+        {"headers": {"Content-Type": "application/problem+json", "X-Request-Id": "request-1"}},
+        {"headers": {"Content-Type": "application/json", "X-Request-Id": "request-2"}},
+        {"headers": {"Content-Type": "application/json", "X-Request-Id": "request-1", "A": "a\nb"}},
+        {"headers": {"Content-Type": "application/json", "X-Request-Id": "request-1", "A": 1}},
+        {"headers": {"Content-Type": "application/json"}},
+    ],
+)
+def test_an_answer_that_is_none_would_be_seen(spoiled):
+    good = event({"prices": WALK})
+    assert answered(good).status == 200
+    with pytest.raises((AssertionError, KeyError, ValueError)):
+        answered(good, lambda asked, context: {**api.handler(asked, context), **spoiled})
+
+
+@pytest.mark.parametrize(
+    "right", [{"prices": [40] * 60, "horizon": 2.0}, {"series": [{"id": "a"}]}, json.loads(GOOD[1])]
+)
+def test_the_second_reading_of_the_readme_knows_what_is_right(right):
+    assert is_right(json.dumps(right).encode())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prices": [40] * 59},
+        {"prices": [40] * 60, "x": 1},
+        {"prices": [0] * 60},
+        {"series": []},
+        {"series": [{"id": ""}]},
+        3,
+        {},
+    ],
+)
+def test_the_second_reading_of_the_readme_knows_what_is_wrong(wrong):
+    assert not is_right(json.dumps(wrong).encode())
+
+
+def test_as_many_tests_share_the_cases_as_there_are():
+    shares = [one for name, one in globals().items() if name.startswith("test_") and hasattr(one, "hypothesis")]
+    assert len(shares) == TESTS
