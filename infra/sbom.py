@@ -29,6 +29,8 @@ from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from lambda_fn import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 SPELLINGS = {"MIT License": "MIT", "Apache License 2.0": "Apache-2.0"}  # SPDX's, of what METADATA says in words
 
@@ -83,7 +85,7 @@ def _application(target: Target) -> Component:
         type=ComponentType.APPLICATION,
         name=name,
         bom_ref=name,
-        version=project["version"],
+        version=__version__,
         description=project["description"],
         licenses=[_licence(project["license"])],
         properties=[Property(name=key, value=value) for key, value in made_for.items()],

@@ -10,8 +10,7 @@ import typer
 
 from export.data.dates import parse_day
 from export.errors import InputError
-
-MODELS = Path(__file__).parent.parent.parent / "models"  # the set that comes with the project
+from lambda_fn import MODELS as MODELS  # the set that comes with the project
 
 PricesOption = Annotated[
     list[Path],

@@ -23,9 +23,10 @@ from typing import Any
 import jsonschema
 import numpy as np
 
-from export.conversion.schemas import SCHEMAS, read_schema
+from export.conversion.schemas import read_schema
 from export.errors import InputError
 from export.training.network import Network
+from lambda_fn import MODELS
 
 SCHEMA_VERSION = 1
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
@@ -131,9 +132,9 @@ def library_versions() -> dict[str, str]:
 
 def _git_revision() -> str | None:
     """The checkout's commit, marked when files differ from it; None outside a checkout."""
-    command = ["git", "-C", str(SCHEMAS), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    command = ["git", "--git-dir=.git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        found = subprocess.run(command, cwd=MODELS.parent, capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip() or None

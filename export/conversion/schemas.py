@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-SCHEMAS = Path(__file__).parent.parent.parent / "models" / "schemas"
+from lambda_fn import MODELS
+
+SCHEMAS = MODELS / "schemas"
 
 
 def read_schema(kind: str) -> dict[str, Any]:

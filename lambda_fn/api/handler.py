@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lambda_fn import telemetry
+from lambda_fn import MODELS, telemetry
 from lambda_fn.api import model_card, open_inference
 from lambda_fn.api.event import read_event
 from lambda_fn.api.forecast_response import Forecast, Forecasts, answer, answer_series
@@ -20,7 +20,7 @@ from lambda_fn.model.forecaster import Forecaster
 from lambda_fn.powertools import NotFoundError, Resolver, Response
 
 NO_METHOD = "NONE"  # of no route
-FOLDER = Path(os.environ.get("EFEMERA_MODELS") or Path(__file__).parent.parent.parent / "models")
+FOLDER = Path(os.environ.get("EFEMERA_MODELS") or MODELS)
 
 started = time.perf_counter()
 forecaster = Forecaster(FOLDER)  # verified and warm, before the first request and before a SnapStart snapshot

@@ -25,13 +25,13 @@ from typing import Annotated, TypeVar
 import duckdb
 import msgspec
 
+from lambda_fn import MODELS
 from lambda_fn.model.forecaster import Forecaster, Manifest, read_manifest
 from lambda_fn.model.sessions import Sessions
 from lambda_fn.tables.store import Store, open_store
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
-FOLDER = Path(__file__).parent.parent.parent / "models"
 SCHEMA_VERSION = 1
 SERIES_PER_SHARD = 8192  # a second of one processor, and about 100 MB of a worker's memory
 STALE_AFTER = 5  # sessions: a trading week without a close
@@ -229,7 +229,7 @@ def serve_model(folder: Path) -> None:
 
 def models_folder() -> Path:
     """The folder of the model that this process serves."""
-    return Path(os.environ.get("EFEMERA_MODELS") or FOLDER)
+    return Path(os.environ.get("EFEMERA_MODELS") or MODELS)
 
 
 @cache

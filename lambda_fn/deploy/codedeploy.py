@@ -16,6 +16,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from lambda_fn import MODELS
+
 REPORT = 45.0  # s: three tries of 10 s to tell CodeDeploy, and the longest pause before them
 
 
@@ -25,7 +27,7 @@ class OutOfTime(Exception):
 
 def artefact(name: str) -> Any:
     """One JSON file of the model that this package was built with."""
-    folder = Path(os.environ.get("EFEMERA_MODELS") or Path(__file__).parent.parent.parent / "models")
+    folder = Path(os.environ.get("EFEMERA_MODELS") or MODELS)
     return json.loads((folder / name).read_bytes())
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-OWN = Path(__file__).parent.parent.parent / "models"
+from lambda_fn import MODELS
+
 SCHEMA_VERSION = 1
 WEEKDAYS = "weekdays"  # the calendar that needs no file
 
@@ -35,7 +36,7 @@ class Sessions:
 
     def __init__(self, folder: Path) -> None:
         """Read the file in `folder`, or else the project's own: trading days are the same for every model."""
-        self._frozen = _read(folder / "sessions.json") or _read(OWN / "sessions.json")
+        self._frozen = _read(folder / "sessions.json") or _read(MODELS / "sessions.json")
         self.last = self._frozen.last if self._frozen else None  # ISO date
         self.calendars = tuple(dict.fromkeys([*(self._frozen.calendars if self._frozen else ()), WEEKDAYS]))
 

@@ -100,7 +100,7 @@ def test_the_alarms_metrics_come_with_the_sixtieth_session(printed, sessions, wa
 
 
 def test_the_alarms_of_the_template_watch_these_very_names():
-    template = (run_records.FOLDER.parent / "template.yaml").read_text()
+    template = (run_records.MODELS.parent / "template.yaml").read_text()
     for name in ("Coverage80Of60", "ErrorToNaiveOf60"):
         assert f"MetricName: {name}" in template
 

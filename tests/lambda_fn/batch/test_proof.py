@@ -113,7 +113,7 @@ def test_a_part_that_is_not_the_worker_s_is_named(broken, table, change, prices,
     else:
         run_records.serve_model(other_model)
         content = (run(prices, tmp_path / "other").folder / table / path.name).read_bytes()
-        run_records.serve_model(run_records.FOLDER)
+        run_records.serve_model(run_records.MODELS)
     path.write_bytes(content)
     assert broken.refusal() == (
         f"1 of 4 shards are not whole; the first: {broken.place.folder}{table}/part-00001.parquet is not the file "
