@@ -44,10 +44,11 @@ test: $(READY) $(SERVING) ## Every test that needs Python only
 	$(BIN)/python -m pytest -m "not docker and not sam and not browser"
 
 .PHONY: check
-check: $(READY) ## Format, lint, types, template, workflows
+check: $(READY) ## Format, lint, types, who imports whom, template, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p export -p lambda_fn
+	$(BIN)/lint-imports --no-cache --no-logo
 
 .PHONY: format
 format: $(READY) ## Put the code into its format
