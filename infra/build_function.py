@@ -21,6 +21,7 @@ from typing import NoReturn
 from infra import weight
 from infra.own_modules import own_modules
 from infra.packages import ENDPOINTS, MODEL_FILES, PACKAGES, Package
+from lambda_fn import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_VERSION = "3.13"  # the template's Runtime
@@ -76,7 +77,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--models",
         type=Path,
-        default=Path(os.environ.get("EFEMERA_MODELS") or ROOT / "models"),
+        default=Path(os.environ.get("EFEMERA_MODELS") or MODELS),
         help="the exported model [EFEMERA_MODELS, else models]",
     )
     parser.add_argument(
@@ -136,7 +137,7 @@ def _optional_files(package: Package, models: Path) -> list[Path]:
     if package.models != MODEL_FILES:
         return []
     own = models / "sessions.json"
-    sessions = own if own.exists() else ROOT / "models" / "sessions.json"
+    sessions = own if own.exists() else MODELS / "sessions.json"
     return [file for file in (models / "evaluation.json", sessions) if file.exists()]
 
 

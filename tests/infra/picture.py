@@ -1,10 +1,10 @@
-"""Reads an SVG of ours: what in it would reach out of it, its boxes, and how far its texts go in a wide font."""
+"""Read an SVG of ours: what in it reaches out of it, its texts, and where these run out of boxes or into each other."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Iterator
+from itertools import combinations
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from matplotlib.font_manager import FontProperties
@@ -29,110 +29,88 @@ SAFE = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """A rectangle, in the picture's units."""
 
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def holds(self, x: float, y: float) -> bool:
-        """Whether a point lies in it."""
-        return self.x <= x <= self.x + self.width and self.y <= y <= self.y + self.height
+    left: float
+    top: float
+    right: float
+    bottom: float
 
     def contains(self, other: Box) -> bool:
-        """Whether all of the other lies in it."""
-        return self.holds(other.x, other.y) and self.holds(other.x + other.width, other.y + other.height)
+        """Return whether all of the other lies in it."""
+        return (
+            self.left <= other.left
+            and self.top <= other.top
+            and other.right <= self.right
+            and other.bottom <= self.bottom
+        )
 
     def meets(self, other: Box) -> bool:
-        """Whether they share more than an edge."""
+        """Return whether they share more than an edge."""
         return (
-            self.x < other.x + other.width
-            and other.x < self.x + self.width
-            and self.y < other.y + other.height
-            and other.y < self.y + self.height
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Words:
+class Words(NamedTuple):
     """A text, where it is anchored and how far it goes."""
 
     words: str
     is_name: bool
-    anchor: tuple[float, float]
+    anchor: Box
     extent: Box
 
 
 def foreign(text: str) -> list[str]:
-    """What in a picture runs, or refers to anything but a part of it."""
-    found = []
-    for one in ElementTree.fromstring(text).iter():
-        if one.tag.removeprefix(SVG) not in SAFE:
-            found.append(one.tag)
-        for name, value in one.attrib.items():
-            if name.startswith("on") or (name.endswith("href") and not value.startswith("#")):
-                found.append(f"{name}={value}")
-        written = " ".join([*one.attrib.values(), one.text or ""])
-        found += re.findall(r"url\((?!#)[^)]*\)|@import|https?:|javascript:", written)
-    return found
+    """List what in a picture runs, or refers to anything but a part of it."""
+    flaws = re.findall(r"""\bon\w+=|href=["'](?!#)[^"']*|url\((?!#)[^)]*\)|@import|javascript:""", text)
+    tags = {element.tag.removeprefix(SVG) for element in ElementTree.fromstring(text).iter()}
+    return flaws + sorted(tags - SAFE)
 
 
-def boxes(text: str) -> Iterator[Box]:
-    """Every rectangle, the page's own among them."""
-    for one in ElementTree.fromstring(text).findall(f".//{SVG}rect"):
-        if one.get("class"):  # those of the glyphs have none
-            yield Box(*(float(one.get(name, 0)) for name in ("x", "y", "width", "height")))
-
-
-def texts(text: str) -> Iterator[Words]:
-    """Every text, as wide as in DejaVu, the widest of the fonts that stand for sans-serif."""
+def texts(text: str) -> list[Words]:
+    """List the texts, as wide as in DejaVu, the widest of the fonts that stand for sans-serif."""
     root = ElementTree.fromstring(text)
     sizes = {name: float(size) for name, size in re.findall(r"\.(\w+) \{[^}]*font-size: ([\d.]+)px", text)}
-    for one in root.findall(f".//{SVG}text"):
-        runs = [(one, one.text or "")]
-        for part in one:
-            runs += [(part, part.text or ""), (one, part.tail or "")]
-        width = sum(_width(run, root, sizes, words) for run, words in runs if words.strip())
-        width += sum(float(part.get("dx", 0)) for part in one)
-        x, y = float(one.get("x")), float(one.get("y"))
-        middle, end = "middle" in one.get("class", ""), one.get("text-anchor") == "end"
-        left = x - (width / 2 if middle else width if end else 0)
-        size = max(_size(run, root, sizes) for run, _ in runs)
+    found = []
+    for element in root.findall(f".//{SVG}text"):
+        runs = [(element, element.text or "")]
+        for part in element:
+            runs += [(part, part.text or ""), (element, part.tail or "")]
+        size, width = 0.0, 0.0
+        for run, words in runs:
+            kinds = run.get("class", "").split()
+            own = next((sizes[kind] for kind in kinds if kind in sizes), root.get("font-size"))
+            size = max(size, float(run.get("font-size", own)))
+            width += _width(words, kinds, float(run.get("font-size", own))) if words.strip() else 0
+        width += sum(float(part.get("dx", 0)) for part in element)
+        x, y = float(element.get("x")), float(element.get("y"))
+        before = 0.5 if "middle" in element.get("class", "") else float(element.get("text-anchor") == "end")
+        left = x - before * width
         name = next((words for run, words in runs if "name" in run.get("class", "").split()), None)
-        yield Words(
-            name or "".join(one.itertext()), name is not None, (x, y), Box(left, y - 0.76 * size, width, 0.98 * size)
-        )
+        extent = Box(left, y - 0.76 * size, left + width, y + 0.22 * size)
+        found.append(Words(name or "".join(element.itertext()), name is not None, Box(x, y, x, y), extent))
+    return found
 
 
 def collisions(text: str) -> list[str]:
-    """What is wrong where a text runs out of the smallest box that holds its anchor, or into another text."""
-    found, every, all_boxes = [], list(texts(text)), list(boxes(text))
-    for number, one in enumerate(every):
-        around = [box for box in all_boxes if box.holds(*one.anchor)]
-        if not min(around, key=lambda box: box.width * box.height).contains(one.extent):
-            found.append(f"{one.words!r} runs out of its box")
-        found += [
-            f"{one.words!r} runs into {other.words!r}"
-            for other in every[number + 1 :]
-            if one.extent.meets(other.extent)
-        ]
-    return found
+    """Say which text runs out of the smallest box that holds its anchor, or into another text."""
+    boxes = []
+    for rect in ElementTree.fromstring(text).findall(f".//{SVG}rect[@class]"):  # those of the glyphs have none
+        x, y, width, height = (float(rect.get(name, 0)) for name in ("x", "y", "width", "height"))
+        boxes.append(Box(x, y, x + width, y + height))
+    every, flaws = texts(text), []
+    for one in every:
+        around = [box for box in boxes if box.contains(one.anchor)]
+        if not min(around, key=lambda box: (box.right - box.left) * (box.bottom - box.top)).contains(one.extent):
+            flaws.append(f"{one.words!r} runs out of its box")
+    pairs = combinations(every, 2)
+    return flaws + [f"{a.words!r} runs into {b.words!r}" for a, b in pairs if a.extent.meets(b.extent)]
 
 
-def _size(run: ElementTree.Element, root: ElementTree.Element, sizes: dict[str, float]) -> float:
-    own = run.get("font-size") or next((sizes[name] for name in run.get("class", "").split() if name in sizes), None)
-    return float(own or root.get("font-size", 0))
-
-
-def _width(run: ElementTree.Element, root: ElementTree.Element, sizes: dict[str, float], words: str) -> float:
-    kinds = run.get("class", "").split()
-    font = FontProperties(
-        family="DejaVu Sans Mono" if "code" in kinds else "DejaVu Sans",
-        weight="bold" if {"name", "head", "code"} & set(kinds) else "normal",
-    )
-    size = _size(run, root, sizes)
+def _width(words: str, kinds: list[str], size: float) -> float:
+    family = "DejaVu Sans Mono" if "code" in kinds else "DejaVu Sans"
+    font = FontProperties(family=family, weight="bold" if {"name", "head", "code"} & {*kinds} else "normal")
     spaced = 0.08 * size * len(words) if "head" in kinds else 0
     return float(TextPath((0, 0), words, size=size, prop=font).get_extents().width) + spaced
