@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.infra.conftest import ROOT, translate
 from tests.infra.stack import Stack, allowed, listed
 
 pytestmark = pytest.mark.sam
@@ -97,22 +96,6 @@ def test_a_preflight_alone_needs_no_signature_as_a_browser_sends_none(translated
     for path in ("/", "/{proxy+}"):
         assert found.pop(f"options {path}") == {"nothing"}
     assert all(kinds == {"signature"} for kinds in found.values())
-
-
-@pytest.mark.parametrize(
-    ("line", "without"),
-    [
-        ("x-amazon-apigateway-authtype: awsSigv4", "x-unknown: awsSigv4"),
-        ("[{ Signature: [] }]", "[]"),
-        ("[{ Signature: [] }]", "[{ Signature: [] }, {}]"),
-    ],
-)
-def test_a_template_that_lets_anyone_in_would_be_found(tmp_path, line, without):
-    ours = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    assert line in ours
-    (tmp_path / "template.yaml").write_text(ours.replace(line, without), encoding="utf-8")
-    found = asked_for(Stack(translate(tmp_path / "template.yaml")))
-    assert all("nothing" in kinds for kinds in found.values())
 
 
 def test_whom_the_policy_is_attached_to_may_call_this_api_and_nothing_else(stack, translated):

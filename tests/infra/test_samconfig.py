@@ -7,22 +7,15 @@ import tomllib
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.bench.stack import read
 from tests.infra.conftest import ROOT
 
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 ENVIRONMENTS = ("default", "dev", "prod")
 
 
-class Loader(yaml.SafeLoader):
-    """Reads YAML with CloudFormation's tags, of which nothing is needed here."""
-
-
-Loader.add_multi_constructor("!", lambda *_: None)
-PARAMETERS: dict[str, dict[str, Any]] = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader)[
-    "Parameters"
-]
+PARAMETERS: dict[str, dict[str, Any]] = read()["Parameters"]
 
 
 def deployment(environment: str) -> dict[str, Any]:
@@ -56,18 +49,6 @@ def in_range(parameter: dict[str, Any], value: str) -> bool:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_override_is_a_parameter_of_the_template_with_a_value_it_takes(environment):
     assert refused(PARAMETERS, overrides(environment)) == set()
-
-
-def test_an_override_that_the_template_would_refuse_is_found():
-    parameters = {
-        "Choice": {"Type": "String", "AllowedValues": ["a", 1]},
-        "Shape": {"Type": "String", "AllowedPattern": "[a-z]+"},
-        "Count": {"Type": "Number", "MinValue": 1, "MaxValue": 9},
-    }
-    assert refused(parameters, {"Choice": "1", "Shape": "abc", "Count": "9"}) == set()
-    for name, value in {"Choice": "b", "Shape": "Abc", "Count": "10", "Unknown": "a"}.items():
-        assert refused(parameters, {name: value}) == {name}
-    assert refused(parameters, {"Count": "many"}) == {"Count"}
 
 
 def test_a_plain_sam_deploy_goes_to_dev():
