@@ -65,7 +65,7 @@ bench-large: $(READY) ## A million series in a batch, block sizes, scoring: a qu
 
 .PHONY: openapi
 openapi: $(READY) ## Write lambda_fn/api/openapi.json anew, after a change of what the API takes or answers
-	$(BIN)/python infra/openapi.py
+	$(BIN)/python -m infra.openapi
 
 .PHONY: fuzz
 fuzz: $(READY) ## 20,000 requests and events that Hypothesis makes up: each is answered, none with a fault of ours
@@ -74,6 +74,14 @@ fuzz: $(READY) ## 20,000 requests and events that Hypothesis makes up: each is a
 .PHONY: soak
 soak: $(READY) ## A minute of 64 parallel clients, then 100,000 requests and the memory they leave
 	$(BIN)/python -m tests.bench.soak
+
+.PHONY: release
+release: $(READY) ## Set VERSION=x.y.z, date the changelog's entry, commit and tag; pushes nothing
+	@$(BIN)/python -m infra.new_version $(VERSION)
+
+.PHONY: wheel
+wheel: $(READY) ## The package for pip, with the model in it: dist/efemera-….whl
+	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation --wheel-dir dist .
 
 .PHONY: lock
 lock: $(READY) ## Pin what the pinned packages need, after a change of pyproject.toml

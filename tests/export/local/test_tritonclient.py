@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from lambda_fn import __version__
 from lambda_fn.model.forecaster import Forecaster
 from tests.export.local.test_server import serving
 
@@ -42,7 +43,7 @@ def test_the_server_and_the_model_are_live_and_ready(client):
 
 
 def test_metadata_is_that_of_the_model(client):
-    assert client.get_server_metadata() == {"name": "efemera", "version": "0.1.0", "extensions": []}
+    assert client.get_server_metadata() == {"name": "efemera", "version": __version__, "extensions": []}
     found = client.get_model_metadata("efemera")
     assert (found["name"], found["versions"]) == ("efemera", ["small-1"])
     assert found["inputs"] == [{"name": "prices", "datatype": "FP64", "shape": [-1, 60]}]
