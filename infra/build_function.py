@@ -1,4 +1,4 @@
-"""Assembles a function's package: hashed wheels for Lambda's processor, our code, the model; then prunes it.
+"""Assemble a function's package: hashed wheels for Lambda's processor, our code, the model; then prune it.
 
 SAM runs it through `make build-ApiFunction` and the like; plan, batch and finish have equal packages, and so have the
 two hooks. The wheels are Lambda's, not this machine's. Equal inputs make an equal package, to the byte.
@@ -102,7 +102,7 @@ def _check_models(folder: Path) -> None:
 
 
 def _install(out: Path, machine: str, kind: str = "api") -> dict[str, str]:
-    """The locked wheels of Lambda's platform, each checked against its hash; nothing is built or run.
+    """Install the locked wheels of Lambda's platform, each checked against its hash; nothing is built or run.
 
     Returns the SHA-256 of each distribution's wheel.
     """
@@ -125,15 +125,15 @@ def _install(out: Path, machine: str, kind: str = "api") -> dict[str, str]:
 def _prune(out: Path, package: Package) -> None:
     kept = {path for name in package.services for path in out.glob(f"botocore/data/{name}")} | {*out.glob(ENDPOINTS)}
     for pattern in package.pruned:
-        found = [path for path in out.glob(pattern) if path not in kept]
-        if not found:
+        pruned = [path for path in out.glob(pattern) if path not in kept]
+        if not pruned:
             _stop(3, f"nothing matches {pattern!r} any more: look at what infra/packages.py should prune")
-        for path in found:
+        for path in pruned:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _optional_files(package: Package, models: Path) -> list[Path]:
-    """What a set may come without: its evaluation, and the trading days, which are the same for every model."""
+    """List the files that a set may lack: its evaluation, and the trading days, which are the same for every model."""
     if package.models != MODEL_FILES:
         return []
     own = models / "sessions.json"

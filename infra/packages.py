@@ -1,4 +1,4 @@
-"""The kinds of packages: what each is made of, what it does without, and what it may weigh."""
+"""Contents, pruning rules and size limits of each kind of package (api, batch, deploy)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENDPOINTS = "botocore/data/*.json*"  # kept: where services are, and how often t
 
 
 class Package(NamedTuple):
-    """One kind of package."""
+    """Contents and limits of one kind of package."""
 
     handlers: tuple[str, ...]  # modules of lambda_fn; what these import of it goes with them
     data: tuple[str, ...]  # files of lambda_fn

@@ -1,4 +1,4 @@
-"""The bill of materials (SBOM) of a package, in CycloneDX 1.6: what is in it, from whom, and what needs what.
+"""Write a package's bill of materials (SBOM, CycloneDX 1.6): its parts, their suppliers and dependencies.
 
 It is read off the finished package, not off its requirements, so what was pruned whole is not in it. Each component's
 occurrences are the entries of the package's root that it brought. Nothing in it tells when or where it was made.
@@ -38,24 +38,24 @@ Owners = dict[str, set[str]]  # name of a .dist-info folder → the entries of t
 
 
 class Target(NamedTuple):
-    """What a package is made for."""
+    """Function, processor and Python version that a package is for."""
 
-    kind: str  # api, batch or hook
+    kind: str  # api, batch or deploy
     machine: str  # as a wheel's tag and `platform_machine` name it
     python: str  # two numbers
 
 
 def owners(package: Path) -> Owners:
-    """Whose is what, by pip's RECORD files, which pruning takes away."""
-    found: Owners = {}
+    """Map each distribution to its entries of the package, by pip's RECORD files, which pruning takes away."""
+    owned: Owners = {}
     for record in package.glob("*.dist-info/RECORD"):
         paths = record.read_text(encoding="utf-8").splitlines()
-        found[record.parent.name] = {path.split(",")[0].split("/")[0] for path in paths if not path.startswith("..")}
-    return found
+        owned[record.parent.name] = {path.split(",")[0].split("/")[0] for path in paths if not path.startswith("..")}
+    return owned
 
 
 def bill(package: Path, target: Target, owned: Owners, wheels: dict[str, str], content: str) -> str:
-    """The bill of a package as JSON.
+    """Return the bill of a package as JSON.
 
     `wheels` has the SHA-256 of each distribution's wheel. From `content`, a digest of the package, comes the bill's
     serial number: an equal package has the same one, and no other has it.
@@ -69,15 +69,15 @@ def bill(package: Path, target: Target, owned: Owners, wheels: dict[str, str], c
     bom.metadata.lifecycles = [PredefinedLifecycle(LifecyclePhase.BUILD)]
     bom.metadata.tools.components.add(this_component())
     bom.metadata.component = application = _application(target)
-    asked = _asked(target.kind) & libraries.keys()
-    bom.register_dependency(application, [*(libraries[name] for name in asked), *model])
+    direct = _direct(target.kind) & libraries.keys()
+    bom.register_dependency(application, [*(libraries[name] for name in direct), *model])
     for name, library in libraries.items():
         bom.register_dependency(library, [libraries[other] for other in needed[name]])
     return make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=1) + "\n"
 
 
 def _application(target: Target) -> Component:
-    """Our own code."""
+    """Describe our own code."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     name = f"{project['name']}-{target.kind}"
     made_for = {"efemera:machine": target.machine, "efemera:python": target.python}
@@ -94,7 +94,7 @@ def _application(target: Target) -> Component:
 
 
 def _model(package: Path) -> list[Component]:
-    """The model, where the package has one that can be run."""
+    """Describe the model, where the package has one that can be run."""
     graph = package / "models" / "model.onnx"
     if not graph.exists():
         return []
@@ -113,7 +113,7 @@ def _model(package: Path) -> list[Component]:
 
 
 def _library(one: Distribution, entries: list[str], wheels: dict[str, str]) -> Component:
-    """One distribution, by what is left of it."""
+    """Describe one distribution, by what is left of it."""
     purl = PackageURL("pypi", name=_name(one), version=one.version)
     return Component(
         name=_name(one),
@@ -122,13 +122,13 @@ def _library(one: Distribution, entries: list[str], wheels: dict[str, str]) -> C
         description=one.metadata["Summary"],
         purl=purl,
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=wheels[_name(one)])],
-        licenses=[_licence(said) for said in _declared(one)],
+        licenses=[_licence(name) for name in _declared(one)],
         evidence=_at(*entries),
     )
 
 
 def _left(folder: Path, owned: Owners) -> list[str]:
-    """Of what came with this .dist-info folder, the entries that the package still has."""
+    """List the entries of a .dist-info folder's distribution that pruning left."""
     return [entry for entry in owned[folder.name] if (folder.parent / entry).exists()]
 
 
@@ -141,14 +141,14 @@ def _name(one: Distribution) -> str:
     return canonicalize_name(one.name)
 
 
-def _asked(kind: str) -> set[str]:
-    """The names of what we ask for ourselves."""
+def _direct(kind: str) -> set[str]:
+    """List the distributions that requirements.in names."""
     lines = (ROOT / "lambda_fn" / kind / "requirements.in").read_text(encoding="utf-8").splitlines()
     return {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("#")}
 
 
 def _needs(one: Distribution, target: Target) -> set[str]:
-    """The names of what a distribution says it needs on Lambda."""
+    """List the distributions that one requires on Lambda."""
     here = {"python_version": target.python, "python_full_version": f"{target.python}.0", "extra": ""}
     here |= {
         "platform_machine": target.machine,
@@ -156,20 +156,20 @@ def _needs(one: Distribution, target: Target) -> set[str]:
         "platform_system": "Linux",
         "os_name": "posix",
     }
-    asked = [Requirement(line) for line in one.requires or []]
-    return {canonicalize_name(need.name) for need in asked if not need.marker or need.marker.evaluate(here)}
+    requirements = [Requirement(line) for line in one.requires or []]
+    return {canonicalize_name(need.name) for need in requirements if not need.marker or need.marker.evaluate(here)}
 
 
 def _declared(one: Distribution) -> list[str]:
-    """What a distribution says its licence is: an SPDX expression, else a line that names one, else its classifiers."""
+    """Read a distribution's licence: its SPDX expression, else a line that names one, else its classifiers."""
     if expression := one.metadata["License-Expression"]:
         return [expression]
-    said = one.metadata["License"] or ""
-    line = SPELLINGS.get(said, said)
+    text = one.metadata["License"] or ""
+    line = SPELLINGS.get(text, text)
     classified = [entry for entry in one.metadata.get_all("Classifier", []) if entry.startswith("License ::")]
     named = [entry.rpartition(" :: ")[2] for entry in classified]
     return [line] if is_supported_id(line) or not named else [SPELLINGS.get(entry, entry) for entry in named]
 
 
-def _licence(said: str) -> License:
-    return LicenseFactory().make_from_string(said, license_acknowledgement=LicenseAcknowledgement.DECLARED)
+def _licence(name: str) -> License:
+    return LicenseFactory().make_from_string(name, license_acknowledgement=LicenseAcknowledgement.DECLARED)

@@ -1,4 +1,4 @@
-"""Prints template.yaml as the CloudFormation that SAM makes of it, so that cfn-lint and tests see what is deployed.
+"""Print template.yaml as the CloudFormation that SAM makes of it, so that cfn-lint and tests see what is deployed.
 
 Run with the Python of .venv-sam. Nothing is asked of AWS.
 """
@@ -27,10 +27,10 @@ def main() -> None:
         if resource["Type"] == "AWS::Serverless::StateMachine":
             resource["Properties"]["DefinitionUri"] = "s3://bucket/definition"  # likewise
     try:
-        found = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(template, {})
+        translated = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(template, {})
     except InvalidDocumentException as error:
         sys.exit("\n".join(cause.message for cause in error.causes))
-    print(json.dumps(found, indent=1))
+    print(json.dumps(translated, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a package weighs, and the digest of all that is in it."""
+"""Size, zipped size and digest of a package's folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def digest(folder: Path) -> str:
-    """One SHA-256 over every path and content of a folder."""
+    """Compute one SHA-256 over every path and content of a folder."""
     whole = hashlib.sha256()
     for path in files(folder):
         whole.update(path.relative_to(folder).as_posix().encode() + b"\0")
@@ -18,12 +18,12 @@ def digest(folder: Path) -> str:
 
 
 def size(folder: Path) -> int:
-    """Bytes of all files, as Lambda counts them against its limit."""
+    """Count the bytes of all files, as Lambda counts them against its limit."""
     return sum(path.stat().st_size for path in files(folder))
 
 
 def zipped(folder: Path) -> int:
-    """Bytes of the package as SAM will zip it."""
+    """Count the bytes of the package as SAM will zip it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files(folder):
@@ -32,5 +32,5 @@ def zipped(folder: Path) -> int:
 
 
 def files(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted."""
+    """List every file below a folder, sorted."""
     return sorted(path for path in folder.rglob("*") if path.is_file())

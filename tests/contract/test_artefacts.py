@@ -1,4 +1,4 @@
-"""What crosses the border: the committed set is whole, proven, and what the reader and the schemas both say."""
+"""The committed set of artefacts is whole and proven, and fits both the reader and the schemas."""
 
 import json
 from pathlib import Path

@@ -26,8 +26,8 @@ def build(*options: str | Path) -> subprocess.CompletedProcess[str]:
 def test_a_python_without_what_writes_the_list_of_parts_is_told_what_to_run(tmp_path):
     run = build("--models", MODELS, "--out", tmp_path / "out")
     assert (run.returncode, run.stdout) == (2, "")
-    told = "has no cyclonedx, which writes the list of a package's parts: run `make build`"
-    assert run.stderr == f"{sys.executable} {told}\n"
+    message = "has no cyclonedx, which writes the list of a package's parts: run `make build`"
+    assert run.stderr == f"{sys.executable} {message}\n"
     assert not (tmp_path / "out").exists()
 
 
@@ -107,8 +107,8 @@ def test_a_handler_brings_what_it_imports_wherever_that_stands_and_nothing_else(
     for name, text in files.items():
         (source / f"{name}.py").parent.mkdir(exist_ok=True)
         (source / f"{name}.py").write_text(text, encoding="utf-8")
-    found = [str(path.relative_to(source).with_suffix("")) for path in own_modules(("api.handler",), source)]
-    assert found == ["__init__", "api/__init__", "api/first", "api/handler", "second", "third/__init__"]
+    brought = [str(path.relative_to(source).with_suffix("")) for path in own_modules(("api.handler",), source)]
+    assert brought == ["__init__", "api/__init__", "api/first", "api/handler", "second", "third/__init__"]
 
 
 def test_no_function_brings_the_code_of_another_kind():

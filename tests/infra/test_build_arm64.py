@@ -28,29 +28,29 @@ def arm64(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def package(kind: str) -> Path:
         out = folder / kind
         if not out.exists():
-            made = subprocess.run(
+            build = subprocess.run(
                 ["make", "-s", f"build-{FUNCTIONS[kind]}", f"ARTIFACTS_DIR={out}", "ARCHITECTURE=arm64"],
                 cwd=ROOT, env=OFFLINE, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             )  # fmt: skip
-            assert made.returncode == 0, made.stderr
+            assert build.returncode == 0, build.stderr
         return out
 
     return package
 
 
 def machines(package: Path) -> set[int]:
-    """For which machines the binary files of a package are."""
-    found = set()
+    """List the machines (e_machine) that the binary files of a package are for."""
+    machine_codes = set()
     for path in weight.files(package):
         with path.open("rb") as file:
             head = file.read(20)
         if head.startswith(b"\x7fELF"):
-            found.add(struct.unpack_from("<H", head, 18)[0])
-    return found
+            machine_codes.add(struct.unpack_from("<H", head, 18)[0])
+    return machine_codes
 
 
 def versions(package: Path) -> dict[str, str]:
-    """What the package's list of parts says is in it."""
+    """Read the versions in a package's bill of materials."""
     bill = json.loads((package / "sbom.cdx.json").read_text(encoding="utf-8"))
     return {one["name"]: one["version"] for one in bill["components"]}
 

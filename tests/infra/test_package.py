@@ -42,9 +42,9 @@ def test_every_function_of_the_template_is_here(translated):
 @pytest.mark.parametrize(("name", "kind"), FUNCTIONS.items())
 def test_a_package_holds_what_its_function_needs_and_nothing_else(built, name, kind):
     package = built / name
-    found = {path.name for path in package.iterdir() if not path.name.endswith(".dist-info")}
+    entries = {path.name for path in package.iterdir() if not path.name.endswith(".dist-info")}
     # __pycache__: of the modules in the root, where the builder had Lambda's Python
-    assert found - {"__pycache__"} == IN_ROOT[kind] | {"lambda_fn", "models", "sbom.cdx.json"}
+    assert entries - {"__pycache__"} == IN_ROOT[kind] | {"lambda_fn", "models", "sbom.cdx.json"}
     models = {path.name for path in (package / "models").iterdir()}
     optional = set() if kind == "deploy" else {"evaluation.json", "sessions.json"}
     assert MODEL_FILES[kind] <= models <= MODEL_FILES[kind] | optional

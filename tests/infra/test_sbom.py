@@ -40,7 +40,7 @@ def bill(package: Path) -> dict[str, Any]:
 
 
 def judged(*bills: dict[str, Any]) -> list[str | None]:
-    """What CycloneDX's own schema has against each list; nothing, if it is as it must be."""
+    """Validate each bill by CycloneDX's own schema: its fault, or None."""
     command = [SAM_BIN / "python", "-W", "error", "-c", JUDGE]
     run = subprocess.run(command, input=json.dumps(bills), capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
@@ -48,7 +48,7 @@ def judged(*bills: dict[str, Any]) -> list[str | None]:
 
 
 def places(component: dict[str, Any]) -> set[str]:
-    """Where in the package a part is."""
+    """List the entries of the package that are a part's."""
     return {one["location"] for one in component["evidence"]["occurrences"]}
 
 
@@ -59,23 +59,23 @@ def test_every_list_is_cyclonedx(built):
 
 
 def test_every_installed_distribution_is_in_the_list_and_nothing_else(package, bill):
-    found = set()
+    installed = set()
     for path in package.glob("*.dist-info/METADATA"):
-        said = HeaderParser().parsestr(path.read_text(encoding="utf-8"))
-        name = re.sub(r"[-_.]+", "-", said["Name"]).lower()
-        found.add((name, said["Version"], f"pkg:pypi/{name}@{said['Version']}"))
+        metadata = HeaderParser().parsestr(path.read_text(encoding="utf-8"))
+        name = re.sub(r"[-_.]+", "-", metadata["Name"]).lower()
+        installed.add((name, metadata["Version"], f"pkg:pypi/{name}@{metadata['Version']}"))
     libraries = [one for one in bill["components"] if one["type"] == "library"]
-    assert {(one["name"], one["version"], one["purl"]) for one in libraries} == found
-    assert len(libraries) == len(found)
+    assert {(one["name"], one["version"], one["purl"]) for one in libraries} == installed
+    assert len(libraries) == len(installed)
     assert all(one["licenses"] for one in libraries)
 
 
 def test_every_entry_of_the_package_belongs_to_one_part(package, bill):
     parts = [bill["metadata"]["component"], *(one for one in bill["components"] if one["type"] == "library")]
-    found = [place for part in parts for place in places(part)]
-    assert len(found) == len({*found})
+    owned = [place for part in parts for place in places(part)]
+    assert len(owned) == len({*owned})
     entries = {path.name for path in package.iterdir()} - {"__pycache__", "sbom.cdx.json"}
-    assert {*found} == entries
+    assert {*owned} == entries
 
 
 def test_the_model_is_a_part_where_it_can_be_run(package, bill):
@@ -95,8 +95,8 @@ def test_each_wheel_is_one_that_the_requirements_pin(package, bill):
     pins = re.split(r"^(?=\S+==)", (ROOT / "lambda_fn" / kind / "requirements.txt").read_text(), flags=re.M)
     for library in (one for one in bill["components"] if one["type"] == "library"):
         [pin] = [pin for pin in pins if pin.startswith(f"{library['name']}=={library['version']} ")]
-        [found] = library["hashes"]
-        assert f"sha256:{found['content']}" in pin
+        [wheel] = library["hashes"]
+        assert f"sha256:{wheel['content']}" in pin
 
 
 def test_who_needs_whom_reaches_every_part_from_the_function(bill):
