@@ -81,6 +81,7 @@ release: $(READY) ## Set VERSION=x.y.z, date the changelog's entry, commit and t
 
 .PHONY: wheel
 wheel: $(READY) ## The package for pip, with the model in it: dist/efemera-….whl
+	@rm -rf build/lib # setuptools would pack what is left there of earlier sources
 	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation --wheel-dir dist .
 
 .PHONY: lock
