@@ -19,6 +19,7 @@ from lambda_fn import MODELS, __version__
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "EFEMERA", "COV_"))}
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+DAY = "2026-11-19"
 ALONE = ("--no-deps", "--no-index")
 
 
@@ -58,7 +59,7 @@ def efemera(wheel, tmp_path_factory):
 def prices(efemera, tmp_path_factory):
     """Two series that the installed command made."""
     out = tmp_path_factory.mktemp("prices") / "prices.csv"
-    run(efemera, "data", "sample", "--series", 2, "--days", 100, "--out", out, cwd=out.parent)
+    run(efemera, "data", "sample", "--series", 2, "--days", 100, "--end", DAY, "--out", out, cwd=out.parent)
     return out
 
 
@@ -80,14 +81,22 @@ def test_it_holds_every_file_of_both_packages_and_of_the_model_and_no_other(whee
     assert {"lambda_fn/models/model.onnx", "lambda_fn/api/page/index.html", "lambda_fn/api/openapi.json"} <= names
 
 
+def test_one_place_says_where_the_model_is():
+    code = [path for name in ("export", "lambda_fn") for path in (ROOT / name).rglob("*.py")]
+    assert [path for path in code if '"models"' in path.read_text(encoding="utf-8")] == [ROOT / "lambda_fn/__init__.py"]
+
+
 def test_its_version_is_the_codes(wheel, efemera, tmp_path):
     assert wheel.name == f"efemera-{__version__}-py3-none-any.whl"
     assert __version__ in run(efemera, "--version", cwd=tmp_path)
 
 
-def test_it_forecasts(efemera, prices, tmp_path):
+def test_it_forecasts_one_by_one_and_in_a_batch(efemera, prices, tmp_path):
     found = json.loads(run(efemera, "predict", "--prices", prices, "--json", cwd=tmp_path))
     assert len(found["forecasts"]) == 2
+    run(efemera, "batch", "--prices", prices, "--out", tmp_path / "out", "--as-of", DAY, cwd=tmp_path)
+    [success] = (tmp_path / "out").rglob("_SUCCESS.json")
+    assert json.loads(success.read_text(encoding="utf-8"))["forecast"] == 2
 
 
 def test_it_serves_a_forecast_and_the_page(efemera, tmp_path):
