@@ -31,10 +31,9 @@ def demo(
 
     Example: `efemera demo --out /tmp/efemera-demo`
     """
-    from export.conversion.checkpoint import read_checkpoint
     from export.data.demo import REAL_ID, demo_prices
     from export.forecast_plot import plot_forecast
-    from export.training.state import MODEL_FILE, STATE_FILE
+    from export.training.checkpoint import MODEL_FILE, STATE_FILE, read_checkpoint
 
     started = time.monotonic()
     run, model, picture = out / "run", out / "model", out / "forecast.png"

@@ -54,7 +54,8 @@ def export(
 
     A network trained elsewhere: `efemera export --checkpoint my.pth --scaling minmax:3.2,41.7 --out mine`
     """
-    from export.conversion.checkpoint import read_checkpoint, read_state_dict
+    from export.conversion.state_dict import read_state_dict
+    from export.training.checkpoint import read_checkpoint
 
     training: dict[str, Any] = {}
     if scaling is None and window is None:
@@ -76,7 +77,8 @@ def prove_and_write(
     json: bool = False,
 ) -> None:
     """Export with the certificate on screen."""
-    from export.conversion.convert import export_bundle, held_out_windows
+    from export.conversion.convert import export_bundle
+    from export.conversion.parity_windows import held_out_windows
 
     config = network.config
     held_out = held_out_windows(prices, config.window, training) if prices is not None else None

@@ -81,7 +81,7 @@ def train(
 
 def fit(table: Prices, settings: Config, out: Path, *, resume: bool = False) -> Trained:
     """Train with a bar, a line an epoch and a summary; Ctrl-C ends the command with 130 and the best kept."""
-    from export.training.state import STATE_FILE
+    from export.training.checkpoint import STATE_FILE
     from export.training.train import Progress
     from export.training.train import train as fit_network
 
