@@ -87,6 +87,7 @@ class Network(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
+        self.median_index, self.reads_volatility = config.median_index, config.reads_volatility
         self.scaling = make_scaling(config.scaling, config.window)
         self.lstm = CELLS[config.cell](1, config.hidden_size, config.layers, batch_first=True)
         if config.head == "guide":
@@ -96,10 +97,10 @@ class Network(nn.Module):
             nn.init.zeros_(self.linear.weight)  # starts as its base quantiles; only evidence moves it
             nn.init.zeros_(self.linear.bias)
             self.base_gaps = nn.Parameter(torch.zeros(config.horizon, len(config.quantiles) - 1))
-            above = torch.arange(len(config.quantiles)) > config.median_index
+            above = torch.arange(len(config.quantiles)) > self.median_index
             self.register_buffer("middle", torch.zeros(config.horizon, 1), persistent=False)
             self.register_buffer("side", above.long(), persistent=False)  # (quantiles,): 0 below, 1 above
-        if config.reads_volatility:
+        if self.reads_volatility:
             self.features = VolatilityFeatures(config.window)
             self.volatility = nn.Linear(FEATURES, config.horizon * 2, bias=False)
             nn.init.zeros_(self.volatility.weight)
@@ -112,7 +113,7 @@ class Network(nn.Module):
         """
         head, scale = self.scaled(prices)
         quantiles = self.scaling.decode(head.double(), scale, prices)  # (batch, horizon, quantiles)
-        return quantiles[:, 0, self.config.median_index], quantiles
+        return quantiles[:, 0, self.median_index], quantiles
 
     def scaled(self, prices: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the head's scaled log returns (batch, horizon, quantiles) float32 and scale (batch, 1) float64."""
@@ -121,7 +122,7 @@ class Network(nn.Module):
         _, state = self.lstm(x)  # h₀ = c₀ = 0
         h = state[0] if self.config.cell == "lstm" else state  # (layers, batch, hidden)
         volatility = None
-        if self.config.reads_volatility:
+        if self.reads_volatility:
             volatility = self.volatility(self.features(inputs.float(), scale))  # (batch, horizon × 2)
         return self.head(self.linear(h[-1]), volatility), scale  # (batch, horizon, quantiles), (batch, 1)
 
@@ -145,7 +146,7 @@ class Network(nn.Module):
     def offsets(self) -> Tensor:
         """Compute the base quantiles less their median (horizon, quantiles): rising, 0 at the median."""
         gaps = nn.functional.softplus(self.base_gaps)  # (horizon, quantiles - 1)
-        below, above = gaps[:, : self.config.median_index], gaps[:, self.config.median_index :]
+        below, above = gaps[:, : self.median_index], gaps[:, self.median_index :]
         return torch.cat([-below.flip(-1).cumsum(-1).flip(-1), self.middle, above.cumsum(-1)], dim=-1)
 
     def loss(self, prices: Tensor, future: Tensor) -> Tensor:
@@ -165,7 +166,7 @@ class Network(nn.Module):
             return
         # NumPy's quantile: torch's takes 16 million numbers at most
         base = torch.from_numpy(np.quantile(targets.cpu().double().numpy(), self.config.quantiles, axis=0).T)
-        self.linear.bias.view(-1, 3)[:, 0] = base[:, self.config.median_index].float()  # base: (horizon, quantiles)
+        self.linear.bias.view(-1, 3)[:, 0] = base[:, self.median_index].float()  # base: (horizon, quantiles)
         gaps = base.diff(dim=-1).clamp_min(1e-3)
         self.base_gaps.copy_(torch.log(torch.expm1(gaps)))  # softplus inverted
 
