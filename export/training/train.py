@@ -101,43 +101,22 @@ def train(
     return Trained(network.cpu().eval(), split, state.history, state.best_epoch)
 
 
-def _keep_freed_memory() -> None:
-    """Tell glibc to keep what a step frees for the next step, instead of giving it back and faulting it in again.
-
-    Half of a step's time, measured; other allocators are left alone.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most glibc takes
-        mallopt(M_TRIM_THRESHOLD, 1 << 30)
-
-
-def _step(network: Network, optimizer: torch.optim.Optimizer, closes: Tensor, rows: Tensor) -> float:
-    """Take one gradient step on the windows that start at `rows` (batch,); returns the loss before it.
-
-    The gradient is summed over parts of the batch that fit into the processor's cache.
-    """
-    optimizer.zero_grad(set_to_none=True)
-    total = 0.0
-    for part in torch.split(rows, CACHED_BATCH):
-        loss = loss_of(network, closes, part) * (len(part) / len(rows))
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.item()
-    nn.utils.clip_grad_norm_(network.parameters(), network.config.clip_norm)
-    optimizer.step()
-    return total
-
-
-def loss_of(network: Network, closes: Tensor, rows: Tensor) -> Tensor:
-    """Mean loss over the windows that start at `rows` (batch,) of `closes` (rows of the table,) float64."""
-    prices, future = _cut(network.config, closes, rows)
-    return network.loss(prices, future)
-
-
-def _cut(config: Config, closes: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut windows (batch, window) and the closes after them (batch, horizon)."""
-    cut = cut_windows(closes, rows, config.window + config.horizon)  # (batch, window + horizon)
-    return cut[:, : config.window], cut[:, config.window :]
+def _account(prices: Prices, split: Split) -> dict[str, Any]:
+    """Describe the training data and its split; `last_date` is the last close that training or early stopping sees."""
+    return {
+        "data": {
+            "ids": list(prices.ids),
+            "rows": len(prices),
+            "first_date": str(prices.ds.min()),
+            "last_date": str(prices.ds[prices.ds < split.test_from].max()),
+            "sha256": prices.digest(),
+        },
+        "split": {
+            "validation_from": str(split.validation_from),
+            "test_from": str(split.test_from),
+            "windows": {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
+        },
+    }
 
 
 def _optimizer(network: Network) -> torch.optim.Optimizer:
@@ -158,18 +137,11 @@ def _optimizer(network: Network) -> torch.optim.Optimizer:
 
 
 @torch.no_grad()
-def _mean_loss(network: Network, closes: Tensor, rows: Tensor) -> float:
-    """Mean loss over all windows that start at `rows` (windows,)."""
-    parts = torch.split(rows, EVALUATION_BATCH)
-    return float(sum(loss_of(network, closes, part).item() * len(part) for part in parts) / len(rows))
-
-
-@torch.no_grad()
 def _training_targets(network: Network, closes: Tensor, rows: Tensor) -> Tensor:
     """Compute the scaled targets of every training window, (windows, horizon)."""
     parts = []
     for part in torch.split(rows, EVALUATION_BATCH):
-        prices, future = _cut(network.config, closes, part)
+        prices, future = cut_windows(closes, part, network.config.window, network.config.horizon)
         _, scale = network.scaling.encode(prices)  # (part, 1)
         parts.append(scaled_targets(prices, future, scale))  # (part, horizon)
     return torch.cat(parts)
@@ -181,19 +153,41 @@ def _shuffled(rows: Tensor, seed: int, epoch: int) -> Tensor:
     return rows[torch.randperm(len(rows), generator=generator).to(rows.device)]
 
 
-def _account(prices: Prices, split: Split) -> dict[str, Any]:
-    """Describe the training data and its split; `last_date` is the last close that training or early stopping sees."""
-    return {
-        "data": {
-            "ids": list(prices.ids),
-            "rows": len(prices),
-            "first_date": str(prices.ds.min()),
-            "last_date": str(prices.ds[prices.ds < split.test_from].max()),
-            "sha256": prices.digest(),
-        },
-        "split": {
-            "validation_from": str(split.validation_from),
-            "test_from": str(split.test_from),
-            "windows": {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
-        },
-    }
+def _step(network: Network, optimizer: torch.optim.Optimizer, closes: Tensor, rows: Tensor) -> float:
+    """Take one gradient step on the windows that start at `rows` (batch,); returns the loss before it.
+
+    The gradient is summed over parts of the batch that fit into the processor's cache.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for part in torch.split(rows, CACHED_BATCH):
+        loss = loss_of(network, closes, part) * (len(part) / len(rows))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.item()
+    nn.utils.clip_grad_norm_(network.parameters(), network.config.clip_norm)
+    optimizer.step()
+    return total
+
+
+def loss_of(network: Network, closes: Tensor, rows: Tensor) -> Tensor:
+    """Mean loss over the windows that start at `rows` (batch,) of `closes` (rows of the table,) float64."""
+    prices, future = cut_windows(closes, rows, network.config.window, network.config.horizon)
+    return network.loss(prices, future)
+
+
+@torch.no_grad()
+def _mean_loss(network: Network, closes: Tensor, rows: Tensor) -> float:
+    """Mean loss over all windows that start at `rows` (windows,)."""
+    parts = torch.split(rows, EVALUATION_BATCH)
+    return float(sum(loss_of(network, closes, part).item() * len(part) for part in parts) / len(rows))
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep what a step frees for the next step, instead of giving it back and faulting it in again.
+
+    Half of a step's time, measured; other allocators are left alone.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most glibc takes
+        mallopt(M_TRIM_THRESHOLD, 1 << 30)

@@ -69,6 +69,11 @@ def split_by_date(prices: Prices, window: int, horizon: int, validation_share: f
     )
 
 
-def cut_windows(closes: Tensor, first: Tensor, length: int) -> Tensor:
-    """Gather the `length` closes from each of the `first` rows (windows,) on; (windows, length) float64."""
-    return closes[first.unsqueeze(1) + torch.arange(length, device=first.device)]
+def cut_windows(closes: Tensor, first: Tensor, window: int, horizon: int) -> tuple[Tensor, Tensor]:
+    """Cut the windows that start at the rows `first` (windows,) of `closes` (rows,).
+
+    Returns their closes (windows, window) and the closes after them (windows, horizon), float64.
+    """
+    rows = first.unsqueeze(1) + torch.arange(window + horizon, device=first.device)
+    cut = closes[rows]  # (windows, window + horizon)
+    return cut[:, :window], cut[:, window:]

@@ -75,9 +75,9 @@ def test_changing_any_price_after_a_part_changes_nothing_in_it(prices, split, pa
 def _learned(table, rows):
     """Everything training reads of a part."""
     network = Network(Config())
-    cut = cut_windows(torch.from_numpy(table.y), torch.from_numpy(rows), WINDOW + HORIZON)
-    inputs, scale = network.scaling.encode(cut[:, :WINDOW])
-    targets = scaled_targets(cut[:, :WINDOW], cut[:, WINDOW:], scale)
+    prices, future = cut_windows(torch.from_numpy(table.y), torch.from_numpy(rows), WINDOW, HORIZON)
+    inputs, scale = network.scaling.encode(prices)
+    targets = scaled_targets(prices, future, scale)
     network.start_from(targets)
     return inputs, scale, targets, network.base_gaps.data, network.linear.bias.data
 
@@ -87,9 +87,9 @@ def test_a_planted_leak_is_caught_by_the_same_comparison(prices, split):
     rows = split.train + HORIZON
     poisoned = prices.y.copy()
     poisoned[prices.ds >= split.validation_from] *= 1.5
+    tables = (torch.from_numpy(closes) for closes in (prices.y, poisoned))
     before, after = (
-        cut_windows(torch.from_numpy(closes), torch.from_numpy(rows), WINDOW + HORIZON)
-        for closes in (prices.y, poisoned)
+        torch.cat(cut_windows(closes, torch.from_numpy(rows), WINDOW, HORIZON), dim=1) for closes in tables
     )
     assert not torch.equal(before, after)
 
