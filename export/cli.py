@@ -1,4 +1,4 @@
-"""The `efemera` command: which commands there are, and what an error looks like."""
+"""The `efemera` command line: its commands, `--version`, and errors as one line with an exit code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from typing import Annotated
 
 import typer
 
@@ -21,7 +22,8 @@ from export.commands.publish import publish
 from export.commands.serve import serve
 from export.commands.train import train
 from export.errors import EfemeraError
-from export.screen import say, say_error
+from export.screen import out, say, say_error
+from lambda_fn import __version__
 
 app = typer.Typer(
     name="efemera",
@@ -38,6 +40,21 @@ app.add_typer(batch.app)
 app.add_typer(data.app)
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        out.print(f"efemera {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options of `efemera` itself, before any command's."""
+
+
 def main() -> None:
     """Run one command; a refusal is one line on stderr and its exit code, never a traceback.
 
@@ -46,10 +63,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another
-    heard: list[int] = []
+    signals: list[int] = []
 
     def end(number: int, _: object) -> None:
-        heard.append(number)
+        signals.append(number)
         sys.exit(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -67,7 +84,7 @@ def main() -> None:
         if "Query interrupted" not in str(error):  # DuckDB's word for any signal
             raise
         say("\ninterrupted")
-        sys.exit(128 + [*heard, signal.SIGINT][0])
+        sys.exit(128 + [*signals, signal.SIGINT][0])
     except OSError as error:  # a full disk or a closed pipe, where no command could say more
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere
         say_error(str(error))

@@ -1,4 +1,4 @@
-"""What Efemera refuses, and the exit code that says so.
+"""Errors that end a command, each with its exit code.
 
 EfemeraError
 ├── InputError    2   a file, flag or value of the user's is wrong

@@ -1,4 +1,4 @@
-"""Pictures: the last closes of a series with the forecast fan beside the naive line."""
+"""Plot forecasts: the fan after the last closes of a series, and scores session by session. Colours of all plots."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def plot_forecast(
 def plot_scores(path: Path, rows: dict[str, Any]) -> None:
     """Draw `lambda_fn.batch.score_table.read_scores`, session by session with all steps pooled, as a PNG.
 
-    Above, how many closes fell into each interval, beside what it promises; below, the error against naive.
+    Above, the share of closes within each interval, beside its nominal level; below, the error against naive.
     """
     days = np.unique(rows["ds"])
     weights = rows["series"].astype(np.float64)
 
     def pooled(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The mean over the rows of each day, weighted by their forecasts: (days,)."""
+        """Average over the rows of each day, weighted by their forecasts: (days,)."""
         known = ~np.isnan(values)
         return np.array(
             [np.average(values[here], weights=weights[here]) if (here := (rows["ds"] == day) & known).any() else np.nan

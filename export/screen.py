@@ -1,4 +1,4 @@
-"""What a person sees: two consoles, and one line for an error. Results go to stdout, everything else to stderr."""
+"""Print for people: results to stdout, progress, notes and errors to stderr; a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=
 
 
 def say(text: str, style: str | None = None) -> None:
-    """One line of progress, for people."""
+    """Print one line of progress to stderr."""
     err.print(text, style=style)
 
 
 def say_notes(notes: tuple[str, ...]) -> None:
-    """What reading a table had to choose, drop or warn of."""
+    """Print the notes of a reader: choices it made, rows it dropped, warnings."""
     for note in notes:
         say(note, "yellow")
 
 
 def say_error(text: str) -> None:
-    """Why the command stops."""
+    """Print the reason why the command stops."""
     err.print(Text.assemble(("efemera: ", "bold red"), text))
 
 
 def print_json(value: Any) -> None:
-    """A machine-readable result, unwrapped and uncoloured."""
+    """Print a machine-readable result, unwrapped and uncoloured."""
     print(json.dumps(value, indent=1, ensure_ascii=False))  # noqa: T201 - stdout is the result
 
 
 def progress_bar() -> Progress:
-    """A bar with the time left on a terminal; nothing where stderr is a file."""
+    """Build a bar with the time left on a terminal; nothing where stderr is a file."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=28),
@@ -48,7 +48,7 @@ def progress_bar() -> Progress:
 
 
 def price(value: float) -> str:
-    """A price to five digits, and never fewer than two decimals."""
+    """Format a price to five digits, and never fewer than two decimals."""
     if value == 0 or not 1e-4 <= abs(value) < 1e9:
         return f"{value:.4e}"
     return f"{value:,.{max(2, 4 - math.floor(math.log10(abs(value))))}f}"

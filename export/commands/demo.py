@@ -1,4 +1,4 @@
-"""`efemera demo`: the main job from prices to an answered request, on embedded data, in a folder of its own."""
+"""`efemera demo`: from prices to an answered request, on embedded data, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ def demo(
 
     Example: `efemera demo --out /tmp/efemera-demo`
     """
-    from export.conversion.checkpoint import read_checkpoint
     from export.data.demo import REAL_ID, demo_prices
     from export.forecast_plot import plot_forecast
-    from export.training.state import MODEL_FILE, STATE_FILE
+    from export.training.checkpoint import MODEL_FILE, STATE_FILE, read_checkpoint
 
     started = time.monotonic()
     run, model, picture = out / "run", out / "model", out / "forecast.png"
@@ -58,14 +57,14 @@ def demo(
     prove_and_write(network, training, model, prices)
 
     _headline(4, "POST /predict")
-    answer = _ask(model, closes[-network.config.window :].tolist())
+    answer = _request_forecast(model, closes[-network.config.window :].tolist())
     show_forecasts([{"id": REAL_ID, "last_date": str(days[-1]), **answer}])
     plot_forecast(picture, REAL_ID, days, closes, answer)
     say(f"the series and its forecast as a picture: {picture}")
     say(f"done in {time.monotonic() - started:.0f} s; everything is in {out}/")
 
 
-def _ask(model: Path, closes: list[float]) -> dict[str, Any]:
+def _request_forecast(model: Path, closes: list[float]) -> dict[str, Any]:
     """Start `efemera serve` on a free port, send one request as any client would, end the server."""
     command = [sys.executable, "-m", "export", "serve", "--port", "0", "--model", str(model)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -86,8 +85,8 @@ def _ask(model: Path, closes: list[float]) -> dict[str, Any]:
                 answer: dict[str, Any] = json.load(response)
         finally:
             server.terminate()
-    asked = f'{{"prices": [{closes[0]:.2f}, … {closes[-1]:.2f}]}}'
-    say(f'{asked} → {{"predicted_price": {answer["predicted_price"]:.4f}, …}}')
+    body = f'{{"prices": [{closes[0]:.2f}, … {closes[-1]:.2f}]}}'
+    say(f'{body} → {{"predicted_price": {answer["predicted_price"]:.4f}, …}}')
     return answer
 
 

@@ -110,7 +110,7 @@ def _fixed(table: Any, folder: Path, settings: Any, on_progress: Any) -> tuple[l
 
 def _history(folder: Path) -> list[dict[str, float]] | None:
     """The losses of the training, where the checkpoint tells them."""
-    from export.conversion.checkpoint import read_checkpoint
+    from export.training.checkpoint import read_checkpoint
 
     checkpoint = folder / "model_lstm.pth"
     history: list[dict[str, float]] | None = (

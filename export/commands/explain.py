@@ -14,7 +14,7 @@ from export.errors import GateRefused, InputError
 from export.screen import say, say_notes
 
 PICTURES = (".png", ".svg", ".pdf")
-NAMED = 5  # series that a refusal lists
+LISTED_SERIES = 5  # in a refusal
 
 
 def explain(
@@ -52,27 +52,27 @@ def explain(
     from export.data.destination import check_destination
 
     if plot is not None:
-        with _named("--plot"):
+        with _naming_flag("--plot"):
             check_destination(plot, PICTURES)
     if out is not None:
         check_destination(out)
     forecaster = _open(model)
     window = forecaster.manifest.window
     name, days, closes = _window_of(prices, skip_bad, ticker, as_of, window)
-    encoded, answer, steps = _explain(model, forecaster, closes, days)
+    encoded, answer, steps = _compute_explanation(model, forecaster, closes, days)
     if out is not None:
         from export.data.destination import write_table
-        from export.explain.table import columns_of
+        from export.explain.tables import explanation_columns
 
-        write_table(columns_of(answer, days), out, labels={"unique_id": [name]})
+        write_table(explanation_columns(answer, days), out, labels={"unique_id": [name]})
     if plot is not None:
-        _draw(plot, name, answer, steps)
+        _write_figure(plot, name, answer, steps)
     if json:
         typer.echo(encoded.decode())
     else:
-        from export.explain.terminal import show
+        from export.explain.tables import print_explanation
 
-        show(name, answer, steps, every)
+        print_explanation(name, answer, steps, every)
     for path in filter(None, (out, plot)):
         say(f"written: {path}")
 
@@ -89,7 +89,7 @@ def _open(model: Path) -> Any:
 def _window_of(
     paths: list[Path], skip_bad: bool, ticker: str | None, as_of: str | None, window: int
 ) -> tuple[str, list[str], list[float]]:
-    """The name of the series, and the ISO dates and closes that the model reads of it."""
+    """Read the name of the series, and the ISO dates and closes of its last window."""
     import numpy as np
 
     from export.data.prices import read_prices
@@ -98,7 +98,7 @@ def _window_of(
     table = read_prices(paths, minimum=1, skip_bad=skip_bad)  # another series may be too short
     say_notes(table.notes)
     if ticker is None and len(table.ids) > 1:
-        listed = ", ".join(table.ids[:NAMED]) + (", …" if len(table.ids) > NAMED else "")
+        listed = ", ".join(table.ids[:LISTED_SERIES]) + (", …" if len(table.ids) > LISTED_SERIES else "")
         raise InputError(f"{table.sources[0]}: {len(table.ids)} series ({listed}); choose one with --ticker")
     name = table.ids[0] if ticker is None else ticker
     days, closes = table.series(name)
@@ -111,10 +111,10 @@ def _window_of(
     return name, [str(day) for day in days[-window:]], closes[-window:].tolist()
 
 
-def _explain(
+def _compute_explanation(
     model: Path, forecaster: Any, closes: list[float], days: list[str]
 ) -> tuple[bytes, dict[str, Any], list[dict[str, Any]]]:
-    """The answer of `POST /explain` in full, with the table's own dates, as JSON and decoded; the forecast's steps."""
+    """Compute the answer of `POST /explain` in full, with the table's dates, as JSON and decoded; and the steps."""
     import msgspec
     import numpy as np
 
@@ -126,25 +126,25 @@ def _explain(
     forecast = forecast_response.answer(Run(forecaster), PredictRequest(closes))
     try:
         weights = explain_response.weights_of(model, forecaster)
-        found = explain_window(forecaster, weights, np.array(closes))
+        attribution = explain_window(forecaster, weights, np.array(closes))
     except explain_response.Disagreement as disagreement:
         raise GateRefused(f"{model}: {disagreement}") from None
-    told = explain_response.told(forecaster, weights, found, [*days], forecast.warnings, is_full=True)
-    return msgspec.json.encode(told), msgspec.to_builtins(told), msgspec.to_builtins(forecast.steps)
+    response = explain_response.told(forecaster, weights, attribution, [*days], forecast.warnings, is_full=True)
+    return msgspec.json.encode(response), msgspec.to_builtins(response), msgspec.to_builtins(forecast.steps)
 
 
 @contextlib.contextmanager
-def _named(flag: str) -> Iterator[None]:
-    """What is wrong with the place of a table, said of this flag's."""
+def _naming_flag(flag: str) -> Iterator[None]:
+    """Name this flag instead of --out in an `InputError` about a destination."""
     try:
         yield
     except InputError as error:
         raise InputError(str(error).replace("--out", flag, 1)) from None
 
 
-def _draw(plot: str, name: str, answer: dict[str, Any], steps: list[dict[str, Any]]) -> None:
+def _write_figure(plot: str, name: str, answer: dict[str, Any], steps: list[dict[str, Any]]) -> None:
     from export.data.destination import placing
     from export.explain.figure import save_explanation
 
-    with _named("--plot"), placing(plot) as path:
+    with _naming_flag("--plot"), placing(plot) as path:
         save_explanation(path, name, answer, steps)

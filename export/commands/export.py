@@ -54,7 +54,8 @@ def export(
 
     A network trained elsewhere: `efemera export --checkpoint my.pth --scaling minmax:3.2,41.7 --out mine`
     """
-    from export.conversion.checkpoint import read_checkpoint, read_state_dict
+    from export.conversion.state_dict import read_state_dict
+    from export.training.checkpoint import read_checkpoint
 
     training: dict[str, Any] = {}
     if scaling is None and window is None:
@@ -63,7 +64,7 @@ def export(
         raise InputError("--window: belongs to a plain state dict, and needs --scaling beside it")
     else:
         network = read_state_dict(checkpoint, scaling, 60 if window is None else window)
-    prove_and_write(network, training, out, _read(prices), model_version=model_version, json=json)
+    prove_and_write(network, training, out, _read_prices(prices), model_version=model_version, json=json)
 
 
 def prove_and_write(
@@ -75,8 +76,9 @@ def prove_and_write(
     model_version: str | None = None,
     json: bool = False,
 ) -> None:
-    """Export with the certificate on screen."""
-    from export.conversion.convert import export_bundle, held_out_windows
+    """Export a network with progress and print the certificate."""
+    from export.conversion.convert import export_bundle
+    from export.conversion.parity_windows import held_out_windows
 
     config = network.config
     held_out = held_out_windows(prices, config.window, training) if prices is not None else None
@@ -84,7 +86,7 @@ def prove_and_write(
     say(f"{sizes}, scaling {config.scaling}")
     say("tracing the network, then running it in PyTorch, onnxruntime and NumPy …")
     manifest, certificate = export_bundle(network, training, out, held_out=held_out, model_version=model_version)
-    _show(certificate, json)
+    _print_certificate(certificate, json)
     say(f"wrote {out}/: model {manifest['model_version']}, digest {manifest['files']['model.onnx'][:12]}")
 
 
@@ -95,10 +97,10 @@ def parity(model: ModelOption = MODELS, prices: HeldOutOption = None, json: Json
     """
     from export.conversion.convert import check_bundle
 
-    _show(check_bundle(model, _read(prices)), json)
+    _print_certificate(check_bundle(model, _read_prices(prices)), json)
 
 
-def _read(paths: list[Path] | None) -> Prices | None:
+def _read_prices(paths: list[Path] | None) -> Prices | None:
     if not paths:
         return None
     from export.data.prices import read_prices
@@ -108,8 +110,8 @@ def _read(paths: list[Path] | None) -> Prices | None:
     return table
 
 
-def _show(certificate: dict[str, Any], json: bool) -> None:
-    """The certificate as a table: the worst difference of each pair of implementations in each batch size."""
+def _print_certificate(certificate: dict[str, Any], json: bool) -> None:
+    """Print the certificate: the worst difference of any two implementations in each batch size."""
     if json:
         print_json(certificate)
         return

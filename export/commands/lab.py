@@ -81,10 +81,10 @@ def lab(
 
 
 def _setup(prices: list[Path] | None, model: Path, seed: int, fast: bool, on_progress: Any) -> Any:
-    from export.conversion.checkpoint import read_checkpoint
     from export.data.demo import demo_prices
     from export.data.prices import read_prices
     from export.lab.experiment import Setup
+    from export.training.checkpoint import read_checkpoint
 
     network, _ = read_checkpoint(model / "model_lstm.pth")
     serve = _served(model)

@@ -1,4 +1,4 @@
-"""The flags that several commands share, and the folder they default to."""
+"""Flags that several commands share, and the folder they default to."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TableOption = Annotated[
 
 
 def day_option(flag: str, text: str) -> datetime.date:
-    """The calendar date that a flag names, or an `InputError`."""
+    """Parse the calendar date given to a flag; raises `InputError`."""
     day = parse_day(text)
     if day is None:
         raise InputError(f"{flag}: {text!r} is not a calendar date (YYYY-MM-DD)")

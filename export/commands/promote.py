@@ -1,4 +1,4 @@
-"""`efemera promote`: a new model takes the champion's place, or exit code 3."""
+"""`efemera promote`: replace the champion by a candidate that passes the gate, or exit code 3."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def promote(
         raise InputError(f"{candidate}: holds no exported model (no manifest.json)")
     if candidate.resolve() == champion.resolve():
         raise InputError(f"{candidate}: is the champion itself")
-    words = _read_notes(notes) if notes else ""
-    stands = (champion / "manifest.json").exists() and not no_champion
+    card_notes = _read_notes(notes) if notes else ""
+    has_champion = (champion / "manifest.json").exists() and not no_champion
     settings = Settings(
         None if first is None else np.datetime64(day_option("--from", first)),
         refit_every, not skip_slow, default_processes(),
@@ -70,18 +70,18 @@ def promote(
     say_notes(table.notes)
     with progress_bar() as bar:
         task = bar.add_task("reading the models", total=None)
-        found = promotion.stand(
-            table, candidate, champion if stands else None, settings,
-            lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        candidacy = promotion.stand(
+            table, candidate, champion if has_champion else None, settings,
+            lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total),
         )  # fmt: skip
-    show(found.evaluation)
-    if found.against is not None:
+    show(candidacy.evaluation)
+    if candidacy.against is not None:
         say(
-            f"pinball loss against the champion, all steps: {found.against['ratio']:.4f} × "
-            f"({found.against['low']:.4f} to {found.against['high']:.4f})"
+            f"pinball loss against the champion, all steps: {candidacy.against['ratio']:.4f} × "
+            f"({candidacy.against['low']:.4f} to {candidacy.against['high']:.4f})"
         )
-    promotion.promote(found, candidate, champion, forced=force.strip() if force else None, notes=words)
-    say(f"promoted into {champion}: {found.evaluation['model_version']}, {found.evaluation['verdict']}")
+    promotion.promote(candidacy, candidate, champion, forced=force.strip() if force else None, notes=card_notes)
+    say(f"promoted into {champion}: {candidacy.evaluation['model_version']}, {candidacy.evaluation['verdict']}")
 
 
 def _read_notes(path: Path) -> str:

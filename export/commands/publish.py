@@ -1,4 +1,4 @@
-"""`efemera publish`: an exported set into an archive that never changes, and the check of one that is there."""
+"""`efemera publish`: put an exported set into an archive, or verify one that is there."""
 
 from __future__ import annotations
 
@@ -55,24 +55,24 @@ def publish(
 
 
 def _publish(place: str, model: Path, json: bool) -> None:
-    """The place is asked before the long proof: what it refuses is told at once."""
+    """Publish a set; the place is listed before the long proof, so that a refusal comes at once."""
     from export.release.archive import open_archive
     from export.release.publish import already_there, prove, put_set, read_set
 
-    found = read_set(model)
-    archive = open_archive(place, found.model_version)
+    model_set = read_set(model)
+    archive = open_archive(place, model_set.model_version)
     with progress_bar() as bar:
-        task = bar.add_task("asking what is there", total=len(found.contents))
-        there = already_there(found, archive)
+        task = bar.add_task("asking what is there", total=len(model_set.contents))
+        there = already_there(model_set, archive)
         bar.update(task, description="proving parity")
-        prove(model, found)
+        prove(model, model_set)
 
         def on_file(name: str) -> None:
             bar.update(task, description=name, advance=1)
 
-        written = put_set(found, archive, there, on_file)
-    say_notes(tuple(found.warnings()))
-    _show(archive.place, found, written, json)
+        written = put_set(model_set, archive, there, on_file)
+    say_notes(tuple(model_set.warnings()))
+    _print_files(archive.place, model_set, written, json)
 
 
 def _check(place: str, json: bool) -> None:
@@ -82,29 +82,29 @@ def _check(place: str, json: bool) -> None:
     archive = open_archive(place)
     with progress_bar() as bar:
         task = bar.add_task("listing", total=None)
-        found = check_archived(archive, lambda name: bar.update(task, description=name))
-    say_notes(tuple(found.warnings()))
-    _show(archive.place, found, None, json)
+        model_set = check_archived(archive, lambda name: bar.update(task, description=name))
+    say_notes(tuple(model_set.warnings()))
+    _print_files(archive.place, model_set, None, json)
 
 
-def _show(place: str, found: ModelSet, written: dict[str, bool] | None, json: bool) -> None:
-    """A line for each file as `sha256sum` writes it; of a set that was published, which files are new."""
+def _print_files(place: str, model_set: ModelSet, written: dict[str, bool] | None, json: bool) -> None:
+    """Print a line for each file as `sha256sum` writes it, and how many of a published set are new."""
     from export.release.publish import RELEASE, sha256
 
-    digests = {name: sha256(content) for name, content in found.contents.items()}
+    digests = {name: sha256(content) for name, content in model_set.contents.items()}
     if json:
         files = {
             name: {"sha256": digests[name], "size": len(content)} | ({"written": written[name]} if written else {})
-            for name, content in found.contents.items()
+            for name, content in model_set.contents.items()
         }
-        head = {"place": place, "model_version": found.model_version, "model_digest": digests["model.onnx"][:12]}
-        print_json({**head, "verdict": found.verdict, "files": files})
+        head = {"place": place, "model_version": model_set.model_version, "model_digest": digests["model.onnx"][:12]}
+        print_json({**head, "verdict": model_set.verdict, "files": files})
         return
     for name, digest in digests.items():
         screen.print(f"{digest}  {name}")
-    count = f"{len(digests)} files, {sum(map(len, found.contents.values())):,} bytes"
+    count = f"{len(digests)} files, {sum(map(len, model_set.contents.values())):,} bytes"
     if written is None:
-        say(f"verified: {place}: {count}, verdict: {found.verdict}")
+        say(f"verified: {place}: {count}, verdict: {model_set.verdict}")
     else:
         new = sum(written.values())
         say(f"published: {place}: {count}; {new} written, {len(digests) - new} there already")

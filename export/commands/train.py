@@ -80,8 +80,8 @@ def train(
 
 
 def fit(table: Prices, settings: Config, out: Path, *, resume: bool = False) -> Trained:
-    """Train with a bar, a line an epoch and a summary; Ctrl-C ends the command with 130 and the best kept."""
-    from export.training.state import STATE_FILE
+    """Train with a progress bar, a line an epoch and a summary; Ctrl-C ends the command with 130 and the best kept."""
+    from export.training.checkpoint import STATE_FILE
     from export.training.train import Progress
     from export.training.train import train as fit_network
 
@@ -121,7 +121,7 @@ def fit(table: Prices, settings: Config, out: Path, *, resume: bool = False) -> 
 
 
 def make_settings(config: Path | None, flags: dict[str, Any]) -> Config:
-    """The configuration from a TOML file and flags; a flag wins over the file. Raises `InputError`."""
+    """Merge a TOML file and flags into the configuration; a flag wins over the file. Raises `InputError`."""
     if isinstance(flags.get("quantiles"), str):
         try:
             flags["quantiles"] = [float(part) for part in flags["quantiles"].split(",")]

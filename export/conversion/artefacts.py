@@ -1,4 +1,4 @@
-"""Writes one set of artefacts: everything staged and flushed, then renamed into place, `manifest.json` last.
+"""Write one set of artefacts: everything staged and flushed, then renamed into place, `manifest.json` last.
 
 A kill before the first rename changes nothing; a kill between renames leaves files whose digests the manifest
 denies, and every reader refuses such a set by name.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import re
@@ -20,11 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 
-from export.conversion.schemas import read_schema
 from export.errors import InputError
+from export.schemas import as_json, read_schema
 from export.training.network import Network
 from lambda_fn import MODELS
 
@@ -34,7 +32,7 @@ DATA_FILES = ("model_lstm.pth", "model.onnx", "weights.npz", "golden.json", "par
 
 
 def write_set(folder: Path, files: Mapping[str, bytes], manifest: dict[str, Any]) -> None:
-    """Put `files` and their manifest into `folder` as one set; `manifest["files"]` is filled in here.
+    """Write `files` and their manifest into `folder` as one set; `manifest["files"]` is filled in here.
 
     `files` holds exactly the names of `DATA_FILES`. Raises `InputError` when the folder can't be written.
     """
@@ -59,21 +57,15 @@ def write_set(folder: Path, files: Mapping[str, bytes], manifest: dict[str, Any]
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def as_json(kind: str, value: dict[str, Any]) -> bytes:
-    """`value` as indented JSON, checked against `models/schemas/<kind>.schema.json`."""
-    jsonschema.validate(value, read_schema(kind))
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
 def weights_npz(network: Network) -> bytes:
-    """The weights under their PyTorch names, and the few words needed to compute with them."""
+    """Encode `weights.npz`: the weights under their PyTorch names, and the settings needed to compute with them."""
     config = network.config
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
-    words = {
+    settings = {
         name: np.array(getattr(config, name)) for name in ("cell", "head", "scaling", "window", "horizon", "layers")
     }
     with tempfile.TemporaryFile() as file:
-        np.savez(file, **arrays, **words, quantiles=np.array(config.quantiles))  # type: ignore[arg-type]
+        np.savez(file, **arrays, **settings, quantiles=np.array(config.quantiles))  # type: ignore[arg-type]
         file.seek(0)
         return file.read()
 
@@ -81,7 +73,7 @@ def weights_npz(network: Network) -> bytes:
 def manifest_of(
     network: Network, training: Mapping[str, Any], model_version: str | None, opset: int, digest: str
 ) -> dict[str, Any]:
-    """Everything `manifest.json` says, but for the digests of the files."""
+    """Build the content of `manifest.json`, but for the digests of the files."""
     now = datetime.now(UTC)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -96,12 +88,12 @@ def manifest_of(
 
 
 def description_of(network: Network, training: Mapping[str, Any]) -> dict[str, Any]:
-    """What the manifest says of the network itself: a function of the checkpoint."""
+    """Describe the network as the manifest does: a function of the checkpoint."""
     config = network.config
-    answers = {"predicted_price": ["batch"], "quantiles": ["batch", config.horizon, len(config.quantiles)]}
+    outputs = {"predicted_price": ["batch"], "quantiles": ["batch", config.horizon, len(config.quantiles)]}
     return {
         "inputs": [{"name": "prices", "dtype": "float64", "shape": ["batch", config.window]}],
-        "outputs": [{"name": name, "dtype": "float64", "shape": shape} for name, shape in answers.items()],
+        "outputs": [{"name": name, "dtype": "float64", "shape": shape} for name, shape in outputs.items()],
         "window": config.window,
         "horizon": config.horizon,
         "quantiles": list(config.quantiles),
@@ -116,14 +108,14 @@ def description_of(network: Network, training: Mapping[str, Any]) -> dict[str, A
 
 
 def check_version(model_version: str | None) -> None:
-    """A name that a URL, a metric and a file can hold, or an `InputError`."""
+    """Raise `InputError` unless a URL, a metric and a file can hold the name."""
     pattern = read_schema("manifest")["properties"]["model_version"]["pattern"]
     if model_version is not None and not re.fullmatch(pattern, model_version):
         raise InputError(f"--model-version {model_version!r}: takes up to 64 letters, digits and . _ + -")
 
 
 def library_versions() -> dict[str, str]:
-    """The versions that made an artefact."""
+    """Return the versions of Python and of the libraries that write an artefact."""
     return {
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in LIBRARIES},
@@ -131,13 +123,13 @@ def library_versions() -> dict[str, str]:
 
 
 def _git_revision() -> str | None:
-    """The checkout's commit, marked when files differ from it; None outside a checkout."""
+    """Return the checkout's commit, marked when files differ from it; None outside a checkout."""
     command = ["git", "--git-dir=.git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        found = subprocess.run(command, cwd=MODELS.parent, capture_output=True, text=True, check=True, timeout=30)
+        described = subprocess.run(command, cwd=MODELS.parent, capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None
+    return described.stdout.strip() or None
 
 
 def _write_flushed(path: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
-"""The network as an ONNX graph: torch.onnx's exporter, and what it leaves behind folded away.
+"""Export the network as an ONNX graph: torch.onnx's exporter, with its left-overs folded away.
 
-The exporter's own LSTM translation reorders the gate weights and builds the zero state in every run. Ours says
-what the network is: one recurrent node a layer, weights in ONNX's gate order, no initial state (ONNX takes
+The exporter's own LSTM translation reorders the gate weights and builds the zero state in every run. Ours is
+the network itself: one recurrent node a layer, weights in ONNX's gate order, no initial state (ONNX takes
 zero where none is given). The parity gate judges the result, not this file.
 """
 
@@ -32,7 +32,7 @@ GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}  # i o f c | z r h
 
 
 def export_onnx(network: Network) -> onnx.ModelProto:
-    """The network in evaluation mode as an ONNX model with a dynamic batch, checked by onnx itself."""
+    """Export the network in evaluation mode with a dynamic batch, checked by onnx itself."""
     network = network.eval()
     example = torch.linspace(10.0, 11.0, network.config.window, dtype=torch.float64).repeat(2, 1)
     with _only_errors():
@@ -52,13 +52,13 @@ def export_onnx(network: Network) -> onnx.ModelProto:
     onnxscript.optimizer.optimize(model, input_size_limit=NO_LIMIT, output_size_limit=NO_LIMIT)
     proto = program.model_proto
     proto.ir_version = IR_VERSION
-    _forget_the_tracing(proto)
+    _drop_traces(proto)
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
 
-def _forget_the_tracing(model: onnx.ModelProto) -> None:
-    """Drop what the exporter notes of its own run, stack traces with this machine's paths among it.
+def _drop_traces(model: onnx.ModelProto) -> None:
+    """Drop the exporter's notes on its own run, stack traces with this machine's paths among them.
 
     What is left is a function of the network and the libraries: equal weights give an equal file on any machine.
     """
@@ -102,10 +102,10 @@ def _recurrent(node: str, hidden_size: int) -> Callable[..., Any]:
             w_ih, w_hh, b_ih, b_hh = (op.Gather(p, order, axis=0) for p in params[layer * 4 : layer * 4 + 4])
             weight, recurrence = op.Unsqueeze(w_ih, [0]), op.Unsqueeze(w_hh, [0])  # (1, gates × hidden, ·)
             bias = op.Unsqueeze(op.Concat(b_ih, b_hh, axis=0), [0])  # (1, 2 × gates × hidden)
-            found = getattr(op, node)(y, weight, recurrence, bias, hidden_size=hidden_size, **extra)
-            y = op.Squeeze(found[0], [1])  # (window, batch, hidden)
-            last.append(found[1])
-            cells.extend(found[2:])
+            outputs = getattr(op, node)(y, weight, recurrence, bias, hidden_size=hidden_size, **extra)
+            y = op.Squeeze(outputs[0], [1])  # (window, batch, hidden)
+            last.append(outputs[1])  # (1, batch, hidden)
+            cells.extend(outputs[2:])
         states = [op.Concat(*each, axis=0) if layers > 1 else each[0] for each in (last, cells) if each]
         return (op.Transpose(y, perm=[1, 0, 2]), *states)
 
@@ -114,7 +114,7 @@ def _recurrent(node: str, hidden_size: int) -> Callable[..., Any]:
 
 @contextlib.contextmanager
 def _only_errors() -> Iterator[None]:
-    """Hide the exporter's remarks on optional packages and its own deprecations; its errors still raise."""
+    """Silence the exporter's remarks on optional packages and its own deprecations; its errors still raise."""
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The gate: PyTorch, onnxruntime and the guide's equations in NumPy must give the same forecasts, or no export.
+"""Parity gate: PyTorch, onnxruntime and the guide's equations in NumPy must give the same forecasts, or no export.
 
 Differences are judged in units of the network's float32 output (`head`), where rounding happens; everything
 after it is float64. They are also recorded as prices, log returns and units in the last place.
@@ -33,47 +33,39 @@ Forecast = Callable[[Array], Array]  # prices (batch, window) → quantiles (bat
 BATCH_SIZES = (1, 2, 7, 64, 1000)
 STIRRED, STIRRED_BATCH = "with a stirred Linear", 64
 STIRRED_WEIGHTS = {"linear.weight": 0.3, "volatility.weight": 0.1}  # and the deviation of the noise
-FIGURES = (
-    "price_absolute",
-    "price_relative",
-    "log_return_absolute",
-    "log_return_relative",
-    "head",
-    "head_ulp",
-)
+FIGURES = ("price_absolute", "price_relative", "log_return_absolute", "log_return_relative", "head", "head_ulp")
 UNIT_ROUNDOFF = 2.0**-24  # float32, round to nearest
 
 
 def tolerance_of(config: Config) -> tuple[float, str]:
-    """The largest |Δhead| / max(1, |head|) that float32 arithmetic explains, and why.
+    """Return the largest |Δhead| / max(1, |head|) that float32 arithmetic explains, and the reason in words.
 
     A sum of n products rounds by at most n·u relative to the sum of magnitudes (Higham, Accuracy and Stability
     of Numerical Algorithms, 2002, section 3.1). The longest sums are the gates': 1 or hidden inputs, hidden
     recurrent terms, two biases; each of the two sides may be one such sum off. That leaves no room for errors that
     grow from day to day, and should not: in a network that lets them, the answer is noise, and the gate refuses it.
     """
-    terms = terms_of(config.hidden_size)
     reason = (
-        f"two float32 computations, each within n u of exact: n = {terms} terms in the longest gate sum, "
-        "u = 2^-24 (Higham 2002, section 3.1)"
+        f"two float32 computations, each within n u of exact: n = {_longest_sum(config.hidden_size)} terms in "
+        "the longest gate sum, u = 2^-24 (Higham 2002, section 3.1)"
     )
     return tolerance_for(config.hidden_size), reason
 
 
 def tolerance_for(hidden_size: int) -> float:
-    """The figure alone."""
-    return 2 * terms_of(hidden_size) * UNIT_ROUNDOFF
+    """Return the tolerance of a network of this hidden size."""
+    return 2 * _longest_sum(hidden_size) * UNIT_ROUNDOFF
 
 
-def terms_of(hidden_size: int) -> int:
-    """Terms in the longest sum of a network."""
+def _longest_sum(hidden_size: int) -> int:
+    """Count the terms in the longest sum of a network."""
     return 2 * hidden_size + 2
 
 
 def certify(
     network: Network, model: bytes, weights: Path, windows: Mapping[str, Array], held_out: str | None
 ) -> dict[str, Any]:
-    """Run every window through the three implementations in every batch size; the certificate, without digest.
+    """Run every window through the three implementations in every batch size; returns the certificate, without digest.
 
     `windows` maps a name to prices (count, window). Raises `GateRefused` naming the first case beyond tolerance.
     """
@@ -105,7 +97,7 @@ def certify(
 def _cases(
     network: Network, model: bytes, equations: gates.Weights, windows: Mapping[str, Array], sizes: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
-    """Each pair of implementations on each set of windows in each batch size."""
+    """Compare each pair of implementations on each set of windows in each batch size."""
     implementations = (_torch(network), _onnxruntime(model), partial(gates.forecast, equations))
     for name, prices in windows.items():
         for size in sizes:
@@ -121,7 +113,7 @@ def _cases(
 
 
 def _stirred(network: Network, model: bytes, equations: gates.Weights) -> tuple[Network, bytes, gates.Weights]:
-    """All three with the same seeded noise in place of the weights that the head is made by.
+    """Put the same seeded noise into all three in place of the weights that the head is computed by.
 
     A head that training never moved reads nothing of the last hidden state or of the volatility features, and would
     hide any fault before it.
@@ -132,12 +124,12 @@ def _stirred(network: Network, model: bytes, equations: gates.Weights) -> tuple[
         if name not in STIRRED_WEIGHTS:
             continue
         noise = generator.normal(0, STIRRED_WEIGHTS[name], tuple(weight.shape)).astype(np.float32)
-        found = [tensor for tensor in graph.graph.initializer if tensor.name == name]
-        if len(found) != 1 or tuple(found[0].dims) != noise.shape:
+        stored = [tensor for tensor in graph.graph.initializer if tensor.name == name]
+        if len(stored) != 1 or tuple(stored[0].dims) != noise.shape:
             raise GateRefused(f"parity: the graph does not hold {name}")
         with torch.no_grad():
             weight.copy_(torch.from_numpy(noise))
-        found[0].CopyFrom(onnx.numpy_helper.from_array(noise, name))
+        stored[0].CopyFrom(onnx.numpy_helper.from_array(noise, name))
         arrays[name] = noise.astype(np.float64)
     return twin, graph.SerializeToString(), dataclasses.replace(equations, arrays=arrays)
 
@@ -147,14 +139,14 @@ def _torch(network: Network) -> Forecast:
 
     def forecast(prices: Array) -> Array:
         with torch.no_grad():
-            answer: Array = network(torch.from_numpy(prices))[1].numpy()
-        return answer
+            quantiles: Array = network(torch.from_numpy(prices))[1].numpy()
+        return quantiles
 
     return forecast
 
 
 def _onnxruntime(model: bytes) -> Forecast:
-    """The graph with the options `lambda_fn` serves it with; both outputs must tell the same median."""
+    """Run the graph with the options `lambda_fn` serves it with; both outputs must hold the same median."""
     session = open_session(model)
 
     def forecast(prices: Array) -> Array:
@@ -165,31 +157,30 @@ def _onnxruntime(model: bytes) -> Forecast:
         middle = quantiles.shape[2] // 2
         if not np.array_equal(predicted, quantiles[:, 0, middle]):
             raise GateRefused("parity: predicted_price is not the median of step 1 among the quantiles")
-        answer: Array = quantiles
-        return answer
+        return np.asarray(quantiles)
 
     return forecast
 
 
 def _fill(prices: Array, size: int) -> Array:
-    """At least one whole batch: the windows, repeated in turn up to `size`."""
+    """Repeat the windows in turn to fill at least one batch of `size`."""
     repeats = -(-size // len(prices))
     return np.concatenate([prices] * repeats) if repeats > 1 else prices
 
 
 def _in_batches(forecast: Forecast, rows: Array, size: int) -> Array:
-    batches = (rows[start : start + size] for start in range(0, len(rows), size))
-    answers = []
-    for batch in batches:
-        answer = forecast(np.ascontiguousarray(batch))
-        if len(answer) != len(batch):
-            raise GateRefused(f"parity: {len(batch)} windows were answered with {len(answer)} forecasts")
-        answers.append(answer)
-    return np.concatenate(answers)
+    forecasts = []
+    for start in range(0, len(rows), size):
+        batch = np.ascontiguousarray(rows[start : start + size])  # (batch, window)
+        quantiles = forecast(batch)  # (batch, horizon, quantiles)
+        if len(quantiles) != len(batch):
+            raise GateRefused(f"parity: {len(batch)} windows were answered with {len(quantiles)} forecasts")
+        forecasts.append(quantiles)
+    return np.concatenate(forecasts)
 
 
 def differences(equations: gates.Weights, prices: Array, one: Array, other: Array) -> dict[str, float]:
-    """How far two sets of quantiles (count, horizon, quantiles) are apart: the worst of each of `FIGURES`.
+    """Largest difference of two sets of quantiles (count, horizon, quantiles) in each of `FIGURES`.
 
     Prices are compared relative to the forecast or the last close, whichever is larger; log returns where both
     prices are positive. A figure is infinite where either side is not finite.

@@ -13,9 +13,9 @@ from typing import Any
 import jsonschema
 import numpy as np
 
-from export.conversion.schemas import read_schema
 from export.data.calendars import sessions
 from export.data.destination import placing, write_table
+from export.schemas import read_schema
 
 SCHEMA_VERSION = 1
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import jsonschema
 
-from export.conversion.schemas import read_schema
 from export.data.s3 import temporary_folder
 from export.errors import InputError
+from export.schemas import read_schema
 
 EVALUATION, SCORES = "evaluation.json", "scores.csv"
 WHOLE = ("all", "first days of folds")  # the parts that are told at every step

@@ -1,1 +1,1 @@
-"""Drawing and printing the explanation of one forecast."""
+"""Show the explanation of one forecast: as a figure of panels, on the terminal, as a table."""

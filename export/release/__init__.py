@@ -1,1 +1,1 @@
-"""Publishing an exported set to an archive that never changes."""
+"""Publish an exported set to an archive whose files never change."""

@@ -1,1 +1,1 @@
-"""Training, top to bottom: configuration, windows, network, losses, the loop."""
+"""Train the network: config → windows → network (with its scaling) → train → checkpoint."""

@@ -1,4 +1,4 @@
-"""The one configuration of a network and its training: a frozen dataclass, from flags or a TOML file."""
+"""Configuration of a network and its training: a frozen dataclass, from flags or a TOML file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOSSES = ("pinball", "mse")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Everything that decides what is trained and how.
+    """Settings of the network and of its training.
 
     The defaults are the guide's network (window 60, two layers of 50) with Efemera's quantile head.
     Raises `InputError` naming the key and the value when they do not fit together.
@@ -91,38 +91,38 @@ class Config:
 
     @property
     def reads_volatility(self) -> bool:
-        """Whether the widths of the quantiles follow the window's volatility features too."""
+        """True if the widths of the quantiles follow the window's volatility features too."""
         return self.head == "quantile" and self.scaling == "ewma"
 
     @property
     def median_index(self) -> int:
-        """Where 0.5 stands among the quantiles."""
+        """Return the position of 0.5 among the quantiles."""
         return self.quantiles.index(0.5)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as a TOML or JSON file holds them."""
+        """Return plain values, as a TOML or JSON file holds them."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(self).items()}
 
 
 def make_config(values: dict[str, Any], source: str) -> Config:
     """Build a `Config` from plain values; an unknown key or a wrong type is an `InputError` naming `source`."""
     types = get_type_hints(Config)
-    clean: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key, value in values.items():
         if key not in types:
             raise InputError(f"{source}: unknown key '{key}'; known are {', '.join(types)}")
-        clean[key] = _convert(value, types[key], f"{source}: {key}")
-    if clean.get("head") == "guide":
-        clean.setdefault("horizon", 1)
-        clean.setdefault("quantiles", (0.5,))
+        settings[key] = _convert(value, types[key], f"{source}: {key}")
+    if settings.get("head") == "guide":
+        settings.setdefault("horizon", 1)
+        settings.setdefault("quantiles", (0.5,))
     try:
-        return Config(**clean)
+        return Config(**settings)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The keys of a TOML file, or an `InputError` naming the file."""
+    """Read the keys of a TOML file; raises `InputError` naming the file."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -131,19 +131,19 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a readable TOML file: {error}") from None
 
 
-def _convert(value: Any, wanted: Any, place: str) -> Any:
-    """`value` as the field's type; an int is welcome where a float is meant, nothing else is bent."""
-    if get_args(wanted):  # the only generic field: tuple[float, ...]
+def _convert(value: Any, field: Any, place: str) -> Any:
+    """Check `value` against the field's type; an int is taken for a float, nothing else is converted."""
+    if get_args(field):  # the only generic field: tuple[float, ...]
         if not isinstance(value, (list, tuple)) or not all(_is_number(item) for item in value):
             raise InputError(f"{place}: {value!r} is not a list of numbers")
         return tuple(float(item) for item in value)
-    if wanted is float and _is_number(value):
+    if field is float and _is_number(value):
         return float(value)
-    if wanted is int and isinstance(value, int) and not isinstance(value, bool):
+    if field is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if wanted is str and isinstance(value, str):
+    if field is str and isinstance(value, str):
         return value
-    raise InputError(f"{place}: {value!r} is not {'a number' if wanted is float else 'of type ' + wanted.__name__}")
+    raise InputError(f"{place}: {value!r} is not {'a number' if field is float else 'of type ' + field.__name__}")
 
 
 def _is_number(value: Any) -> bool:

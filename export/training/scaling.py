@@ -1,4 +1,4 @@
-"""What turns raw prices into the network's input and its output back into prices, inside the graph.
+"""Scale raw prices to the network's input, and its output back to prices, inside the graph.
 
 Nothing here is fitted on data and nothing is stored beside the model: a `Scaling` is made of a window's own
 numbers (`ewma`, `returns`) or of constants a checkpoint was trained with (`minmax`, `standard`, `none`).
@@ -17,10 +17,11 @@ EWMA_DECAY = 0.94  # RiskMetrics Technical Document (J.P. Morgan, 4th ed. 1996),
 SCALE_FLOOR = 1e-4  # one basis point a day: a window without movement has no volatility of its own
 SCALE_CEILING = 1.0  # keeps exp() finite for windows no market has seen
 INPUT_LIMIT = 8.0  # scaled returns beyond eight deviations say no more than eight do
+FOREIGN_SCALINGS = "minmax:LOW,HIGH, standard:MEAN,STD, returns or none"  # of a network that was trained elsewhere
 
 
 class ReturnScaling(nn.Module):
-    """Log returns over the window's own volatility; the answer is the last price times exp(head × scale).
+    """Log returns over the window's own volatility; the forecast is the last price times exp(head × scale).
 
     With `decay=None` the scale is 1: plain log returns in, a plain log return out.
     """
@@ -36,17 +37,17 @@ class ReturnScaling(nn.Module):
         self.register_buffer("weights", weights / weights.sum(), persistent=False)
 
     def encode(self, prices: Tensor) -> tuple[Tensor, Tensor]:
-        """Prices (batch, window) float64 → input (batch, window) float64 and scale (batch, 1) float64."""
-        previous = torch.cat([prices[:, :1], prices[:, :-1]], dim=1)
+        """Scale prices (batch, window) float64: input (batch, window) float64 and scale (batch, 1) float64."""
+        previous = torch.cat([prices[:, :1], prices[:, :-1]], dim=1)  # (batch, window)
         returns = torch.log(prices / previous)  # (batch, window), the first one 0
         if self.decay is None:
             return returns, torch.ones_like(prices[:, :1])
         variance = (returns * returns * self.weights).sum(dim=1, keepdim=True)  # (batch, 1)
-        scale = variance.sqrt().clamp(SCALE_FLOOR, SCALE_CEILING)
+        scale = variance.sqrt().clamp(SCALE_FLOOR, SCALE_CEILING)  # (batch, 1)
         return (returns / scale).clamp(-INPUT_LIMIT, INPUT_LIMIT), scale
 
     def decode(self, head: Tensor, scale: Tensor, prices: Tensor) -> Tensor:
-        """Head (batch, horizon, quantiles) float64 → prices of the same shape, float64."""
+        """Turn the head (batch, horizon, quantiles) float64 into prices of the same shape, float64."""
         scaled = head if self.decay is None else head * scale.unsqueeze(-1)
         return torch.exp(scaled) * prices[:, -1:].unsqueeze(-1)
 
@@ -59,11 +60,11 @@ class AffineScaling(nn.Module):
         self.offset, self.factor = offset, factor
 
     def encode(self, prices: Tensor) -> tuple[Tensor, Tensor]:
-        """Prices (batch, window) float64 → input (batch, window) float64 and an unused scale (batch, 1)."""
+        """Scale prices (batch, window) float64: input (batch, window) float64 and an unused scale (batch, 1)."""
         return (prices - self.offset) / self.factor, torch.ones_like(prices[:, :1])
 
     def decode(self, head: Tensor, scale: Tensor, prices: Tensor) -> Tensor:  # noqa: ARG002 - one signature
-        """Head (batch, horizon, quantiles) float64 → prices of the same shape, float64."""
+        """Turn the head (batch, horizon, quantiles) float64 into prices of the same shape, float64."""
         return head * self.factor + self.offset
 
 
@@ -71,7 +72,7 @@ Scaling = ReturnScaling | AffineScaling
 
 
 def make_scaling(text: str, window: int) -> Scaling:
-    """The scaling that `text` names: ewma, returns, none, minmax:LOW,HIGH or standard:MEAN,STD.
+    """Build the scaling that `text` names: ewma, returns, none, minmax:LOW,HIGH or standard:MEAN,STD.
 
     Raises `InputError` naming the text.
     """

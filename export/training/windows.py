@@ -1,11 +1,13 @@
-"""Cuts price tables into windows and splits them by date, so that no part's targets are seen in another."""
+"""Cut price tables into windows and split them by date, so that no part's targets are seen in another."""
 
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from export.data.prices import Prices
 from export.errors import InputError
@@ -15,7 +17,7 @@ Rows = NDArray[np.int64]
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """The first row of each window, by part, and the sessions that bound the parts.
+    """First row of each window, by part, and the sessions that bound the parts.
 
     A window's targets are the `horizon` closes after it. Every training target lies before `validation_from`;
     every validation target lies at least `horizon` sessions later and before `test_from`; the test part likewise.
@@ -30,7 +32,7 @@ class Split:
 
 
 def first_rows(prices: Prices, window: int, horizon: int) -> Rows:
-    """Row of the first close of every window that has its `horizon` targets, in table order; (windows,)."""
+    """Return the row of the first close of every window that has its `horizon` targets, in table order; (windows,)."""
     spans = (
         np.arange(start, end - window - horizon + 1, dtype=np.int64)
         for start, end in zip(prices.starts[:-1], prices.starts[1:], strict=True)
@@ -43,12 +45,13 @@ def split_by_date(prices: Prices, window: int, horizon: int, validation_share: f
 
     The shares are of the sessions on which any series traded. Raises `InputError` when a part stays empty.
     """
-    sessions = np.unique(prices.ds)
-    bounds = [int(len(sessions) * share) for share in (1 - validation_share - test_share, 1 - test_share)]
-    first = first_rows(prices, window, horizon)
+    sessions = np.unique(prices.ds)  # (sessions,)
+    validation_from, test_from = (
+        int(len(sessions) * share) for share in (1 - validation_share - test_share, 1 - test_share)
+    )
+    first = first_rows(prices, window, horizon)  # (windows,)
     first_target = np.searchsorted(sessions, prices.ds[first + window])
     last_target = np.searchsorted(sessions, prices.ds[first + window + horizon - 1])
-    validation_from, test_from = bounds
     parts = {
         "training": first[last_target < validation_from],
         "validation": first[(first_target >= validation_from + horizon) & (last_target < test_from)],
@@ -66,6 +69,11 @@ def split_by_date(prices: Prices, window: int, horizon: int, validation_share: f
     )
 
 
-def closes_of(prices: Prices, first: Rows, length: int) -> NDArray[np.float64]:
-    """The `length` closes from each first row on; (windows, length) float64."""
-    return np.asarray(prices.y[first[:, None] + np.arange(length)])
+def cut_windows(closes: Tensor, first: Tensor, window: int, horizon: int) -> tuple[Tensor, Tensor]:
+    """Cut the windows that start at the rows `first` (windows,) of `closes` (rows,).
+
+    Returns their closes (windows, window) and the closes after them (windows, horizon), float64.
+    """
+    rows = first.unsqueeze(1) + torch.arange(window + horizon, device=first.device)
+    cut = closes[rows]  # (windows, window + horizon)
+    return cut[:, :window], cut[:, window:]

@@ -24,7 +24,7 @@ FEATURE_LIMIT, TYPICAL_SCALE, SMALLEST_MEAN = 2.0, 0.01, 1e-2
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """The contents of `weights.npz`: every array under its PyTorch name, and what they mean."""
+    """Contents of `weights.npz`: every array under its PyTorch name, and the settings to compute with them."""
 
     cell: str
     head: str
@@ -58,7 +58,7 @@ def forecast(weights: Weights, prices: Array) -> Array:
 
 
 def trace(weights: Weights, x: Array) -> list[dict[str, Array]]:
-    """Everything each layer did on each day, layer by layer.
+    """Trace every gate and state of each layer on each day.
 
     Takes the network's input (batch, window). Each layer's dict holds arrays (window, batch, hidden): for an
     LSTM `forget`, `input`, `candidate`, `output`, `cell` and `hidden`; for a GRU `reset`, `update`,
@@ -144,14 +144,14 @@ def head(weights: Weights, last_hidden: Array, x: Array, scale: Array) -> Array:
 
 
 def volatility_features(x: Array, scale: Array) -> Array:
-    """What a window (batch, window) and its scale (batch, 1) say of tomorrow's volatility: (batch, 7)."""
+    """Compute the volatility features of inputs (batch, window) and their scale (batch, 1): (batch, 7)."""
     fall = np.minimum(x, 0.0)
     sizes = [_mean(x * x, 1.0), _mean(np.abs(x), 0.87), _mean(np.abs(x), 0.94)]
     falls = [_mean(fall * fall, 0.87) - 0.5, _mean(fall * fall, 0.97) - 0.5]
     logarithms = [np.log(np.maximum(size, SMALLEST_MEAN)) for size in sizes]
     level = np.log(scale[:, 0] / TYPICAL_SCALE)
-    found = np.stack([*logarithms, level, *falls, x[:, -1] / 2], axis=1)
-    return np.asarray(np.clip(found, -FEATURE_LIMIT, FEATURE_LIMIT))
+    features = np.stack([*logarithms, level, *falls, x[:, -1] / 2], axis=1)
+    return np.asarray(np.clip(features, -FEATURE_LIMIT, FEATURE_LIMIT))
 
 
 def _mean(values: Array, decay: float) -> Array:

@@ -19,7 +19,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from export.conversion.checkpoint import read_checkpoint
+from export.training.checkpoint import read_checkpoint
 from lambda_fn.model.forecaster import open_session
 from tests.bench.batch_runs import Run, made, peaks, run
 from tests.bench.measure import Times, figures, in_turn, lead, middle, ratio, readable, row, settle

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from export.conversion.checkpoint import read_checkpoint
-from export.conversion.probes import random_walks
+from export.conversion.parity_windows import random_walks
+from export.training.checkpoint import read_checkpoint
 from lambda_fn.model.forecaster import open_session
 from tests.bench.measure import in_turn, row
 from tests.bench.peers.hand_graph import hand_graph

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from export.conversion.convert import check_bundle
-from export.conversion.probes import random_walks
+from export.conversion.parity_windows import random_walks
 from export.data.prices import Prices
 from lambda_fn.model.forecaster import Forecaster
 

@@ -13,8 +13,7 @@ from torch import nn
 
 from export.data.prices import Prices
 from export.training.config import Config
-from export.training.losses import pinball
-from export.training.network import Network
+from export.training.network import Network, pinball
 from export.training.train import CACHED_BATCH, _keep_freed_memory, _optimizer, _step
 from export.training.windows import split_by_date
 from tests.bench.measure import in_turn, ratio, readable

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.conversion.checkpoint import read_checkpoint
 from export.conversion.convert import check_bundle
 from export.data.calendars import FROZEN
 from export.data.session_file import as_json, digest_of, freeze_sessions
+from export.training.checkpoint import read_checkpoint
 from lambda_fn.api.deadline import Run
 from lambda_fn.api.forecast_response import answer
 from lambda_fn.api.request import PredictRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from export.conversion.checkpoint import read_checkpoint
+from export.training.checkpoint import read_checkpoint
 from tests.bench.peers.fastapi_app import MODELS, handler_of
 
 torch.set_num_threads(1)

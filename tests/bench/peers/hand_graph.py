@@ -6,9 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.training.network import Network
+from export.training.network import FEATURE_LIMIT, SMALLEST_MEAN, Network
 from export.training.scaling import INPUT_LIMIT, SCALE_CEILING, SCALE_FLOOR
-from export.training.volatility import LIMIT, SMALLEST
 
 
 def hand_graph(network: Network) -> bytes:
@@ -66,14 +65,14 @@ def hand_graph(network: Network) -> bytes:
     node("Mul", ["x", "size"], "signed_square")
     node("Concat", ["x", "size", "square", "signed_square"], "powers", axis=1)
     node("MatMul", ["powers", const("mean_sizes", features.sizes.numpy())], "sizes_only")
-    node("Clip", ["sizes_only", const("smallest", np.float32(SMALLEST))], "sizes_bounded")
+    node("Clip", ["sizes_only", const("smallest", np.float32(SMALLEST_MEAN))], "sizes_bounded")
     node("Cast", ["scale"], "scale32", to=TensorProto.FLOAT)
     node("Concat", ["sizes_bounded", "scale32"], "positive", axis=1)
     node("Log", ["positive"], "logarithms")
     node("MatMul", ["powers", const("mean_signed", features.signed.numpy())], "signed")
     node("Concat", ["logarithms", "signed"], "off_centre", axis=1)
     node("Add", ["off_centre", const("centre", features.centre.numpy())], "features_free")
-    bounds = [const(name, np.float32(limit)) for name, limit in (("least", -LIMIT), ("most", LIMIT))]
+    bounds = [const(name, np.float32(limit)) for name, limit in (("least", -FEATURE_LIMIT), ("most", FEATURE_LIMIT))]
     node("Clip", ["features_free", *bounds], "features")
     of_features = np.pad(widths, ((0, 0), (1, 0), (0, 0))).reshape(config.horizon * 3, -1)  # locations read none
     node("Gemm", ["features", const("of_features", of_features), "of_lstm"], "raw", transB=1)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from export.conversion.checkpoint import read_checkpoint
+from export.training.checkpoint import read_checkpoint
 
 model, prices, out, batch = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 torch.set_num_threads(os.cpu_count() or 1)

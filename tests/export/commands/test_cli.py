@@ -13,6 +13,7 @@ import pytest
 
 from export.data.sample import made_market
 from export.screen import price
+from lambda_fn import __version__
 from lambda_fn.model.forecaster import Forecaster
 
 
@@ -30,6 +31,10 @@ def table(tmp_path_factory):
 
 
 SMALL = ("--hidden-size", "5", "--epochs", "1", "--batch-size", "32")
+
+
+def test_the_version_is_the_packages(efemera):
+    assert efemera("--version") == (0, f"efemera {__version__}\n", "")
 
 
 def test_the_whole_path_from_prices_to_a_forecast(efemera, table, tmp_path):

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from export.conversion.checkpoint import read_checkpoint, read_state_dict, save_checkpoint
 from export.conversion.convert import export_bundle
+from export.conversion.state_dict import read_state_dict
 from export.errors import InputError
+from export.training.checkpoint import read_checkpoint, save_checkpoint
 from lambda_fn.model.forecaster import Forecaster
 from tests.export.conftest import SMALL, stirred
 

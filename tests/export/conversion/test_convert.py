@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from export.conversion import artefacts
-from export.conversion.artefacts import DATA_FILES, as_json, write_set
-from export.conversion.convert import check_bundle, export_bundle, held_out_windows
-from export.conversion.schemas import SCHEMAS
+from export.conversion.artefacts import DATA_FILES, write_set
+from export.conversion.convert import check_bundle, export_bundle
+from export.conversion.parity_windows import held_out_windows
 from export.errors import GateRefused, InputError
+from export.schemas import SCHEMAS, as_json
 from lambda_fn.model.forecaster import Forecaster, ModelRefused
 from tests.export.conftest import SMALL, stirred
 

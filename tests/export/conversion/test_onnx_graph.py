@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from export.conversion.onnx_graph import OPSET, export_onnx
-from export.conversion.probes import random_walks
+from export.conversion.parity_windows import random_walks
 from export.training.config import make_config
 from lambda_fn.model.forecaster import open_session
 from tests.export.conftest import stirred

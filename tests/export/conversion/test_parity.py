@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from export.conversion.artefacts import weights_npz
 from export.conversion.onnx_graph import export_onnx
 from export.conversion.parity import BATCH_SIZES, certify, differences, tolerance_of
-from export.conversion.probes import adversarial, probes
+from export.conversion.parity_windows import adversarial, probes
 from export.errors import GateRefused
 from export.training.config import make_config
 from export.training.network import Network

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from export.conversion.schemas import read_schema
 from export.data.calendars import sessions as sessions_of
 from export.data.session_file import as_json, digest_of, freeze_sessions
+from export.schemas import read_schema
 
 FIRST, LAST = np.datetime64("2026-01-01"), np.datetime64("2026-03-31")
 

@@ -14,11 +14,11 @@ import jsonschema
 import numpy as np
 import pytest
 
-from export.conversion.schemas import SCHEMAS
 from export.errors import InputError
 from export.evaluation.cases import Forecast
 from export.evaluation.results import digest_of, evaluation_json, write_results
 from export.evaluation.scorecard import Scales, comparisons_of, months_of, reliability_of, scores_of
+from export.schemas import SCHEMAS
 from tests.export.evaluation.made import LEVELS, made_cases, made_forecast, made_point_forecast
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from export.conversion.checkpoint import read_checkpoint
 from export.lab.cells import forget_gates, fresh, kept_after
+from export.training.checkpoint import read_checkpoint
 from lambda_fn.model import gates
 
 MODELS = Path(__file__).parents[3] / "models"

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from export.conversion.probes import adversarial, random_walks
+from export.conversion.parity_windows import adversarial, random_walks
 from export.training.config import Config, make_config
-from export.training.losses import loss_of
-from export.training.network import Network, targets_of
+from export.training.network import Network, scaled_targets
+from export.training.train import loss_of
 from tests.export.conftest import SMALL, stirred
 
 PRICE = st.floats(1e-9, 1e12)
@@ -108,4 +108,4 @@ def test_targets_are_cumulative_log_returns_over_the_windows_own_scale():
     future = prices[:, -1:] * torch.tensor([[1.1, 1.21]], dtype=torch.float64)
     _, scale = network.scaling.encode(prices)
     expected = np.log([1.1, 1.21]) / scale.item()
-    np.testing.assert_allclose(targets_of(network, prices, future).numpy()[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(scaled_targets(prices, future, scale).numpy()[0], expected, rtol=1e-6)

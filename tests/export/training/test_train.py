@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from export.conversion.checkpoint import load_tensors, read_checkpoint
 from export.conversion.onnx_graph import export_onnx
 from export.data.prices import make_prices
 from export.errors import InputError
+from export.training.checkpoint import MODEL_FILE, STATE_FILE, TrainingState, load_tensors, read_checkpoint
 from export.training.config import Config, make_config
-from export.training.losses import loss_of, pinball
-from export.training.network import Network
-from export.training.state import MODEL_FILE, STATE_FILE, TrainingState
-from export.training.train import Progress, _optimizer, _shuffled, _step, train
+from export.training.network import Network, pinball
+from export.training.train import Progress, _optimizer, _shuffled, _step, loss_of, train
 from tests.export.conftest import SMALL
 
 FOUR = dataclasses.replace(SMALL, epochs=4, learning_rate=0.02)

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from export.conversion.probes import adversarial, random_walks
+from export.conversion.parity_windows import adversarial, random_walks
 from export.training.config import make_config
-from export.training.network import Network
-from export.training.volatility import FEATURES, LIMIT, VolatilityFeatures
+from export.training.network import FEATURE_LIMIT, FEATURES, Network, VolatilityFeatures
 from lambda_fn.model import gates
 from tests.export.conftest import SMALL
 
@@ -44,7 +43,7 @@ def test_numpy_says_the_same(prices):
     inputs, scale = network.scaling.encode(torch.from_numpy(prices))
     found = network.features(inputs.float(), scale).numpy()
     assert np.isfinite(found).all()
-    assert (np.abs(found) <= LIMIT).all()
+    assert (np.abs(found) <= FEATURE_LIMIT).all()
     exact = gates.volatility_features(inputs.float().double().numpy(), scale.numpy())
     np.testing.assert_allclose(found, exact, atol=2e-6)
 

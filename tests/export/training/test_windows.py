@@ -7,9 +7,8 @@ import torch
 from export.data.prices import make_prices
 from export.errors import InputError
 from export.training.config import Config
-from export.training.losses import cut_windows
-from export.training.network import Network, targets_of
-from export.training.windows import closes_of, first_rows, split_by_date
+from export.training.network import Network, scaled_targets
+from export.training.windows import cut_windows, first_rows, split_by_date
 
 WINDOW, HORIZON = 60, 5
 
@@ -76,9 +75,9 @@ def test_changing_any_price_after_a_part_changes_nothing_in_it(prices, split, pa
 def _learned(table, rows):
     """Everything training reads of a part."""
     network = Network(Config())
-    cut = cut_windows(torch.from_numpy(table.y), torch.from_numpy(rows), WINDOW + HORIZON)
-    inputs, scale = network.scaling.encode(cut[:, :WINDOW])
-    targets = targets_of(network, cut[:, :WINDOW], cut[:, WINDOW:])
+    prices, future = cut_windows(torch.from_numpy(table.y), torch.from_numpy(rows), WINDOW, HORIZON)
+    inputs, scale = network.scaling.encode(prices)
+    targets = scaled_targets(prices, future, scale)
     network.start_from(targets)
     return inputs, scale, targets, network.base_gaps.data, network.linear.bias.data
 
@@ -88,9 +87,11 @@ def test_a_planted_leak_is_caught_by_the_same_comparison(prices, split):
     rows = split.train + HORIZON
     poisoned = prices.y.copy()
     poisoned[prices.ds >= split.validation_from] *= 1.5
-    assert not np.array_equal(
-        closes_of(prices, rows, WINDOW + HORIZON), poisoned[rows[:, None] + np.arange(WINDOW + HORIZON)]
+    tables = (torch.from_numpy(closes) for closes in (prices.y, poisoned))
+    before, after = (
+        torch.cat(cut_windows(closes, torch.from_numpy(rows), WINDOW, HORIZON), dim=1) for closes in tables
     )
+    assert not torch.equal(before, after)
 
 
 def test_too_few_sessions_for_a_part_is_said_with_the_numbers():
