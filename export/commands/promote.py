@@ -1,4 +1,4 @@
-"""`efemera promote`: a new model takes the champion's place, or exit code 3."""
+"""`efemera promote`: put a new model in the champion's place, or end with exit code 3."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def promote(
 
     from export.data.prices import read_prices
     from export.evaluation import promotion
-    from export.evaluation.evaluate import default_processes
-    from export.evaluation.runs import Settings
+    from export.evaluation.backtest import Settings
+    from export.evaluation.baselines import default_processes
 
     if force is not None and not force.strip():
         raise InputError("--force: say why, in words")
@@ -70,18 +70,18 @@ def promote(
     say_notes(table.notes)
     with progress_bar() as bar:
         task = bar.add_task("reading the models", total=None)
-        found = promotion.stand(
+        candidacy = promotion.stand(
             table, candidate, champion if stands else None, settings,
             lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
         )  # fmt: skip
-    show(found.evaluation)
-    if found.against is not None:
+    show(candidacy.evaluation)
+    if candidacy.against is not None:
         say(
-            f"pinball loss against the champion, all steps: {found.against['ratio']:.4f} × "
-            f"({found.against['low']:.4f} to {found.against['high']:.4f})"
+            f"pinball loss against the champion, all steps: {candidacy.against['ratio']:.4f} × "
+            f"({candidacy.against['low']:.4f} to {candidacy.against['high']:.4f})"
         )
-    promotion.promote(found, candidate, champion, forced=force.strip() if force else None, notes=words)
-    say(f"promoted into {champion}: {found.evaluation['model_version']}, {found.evaluation['verdict']}")
+    promotion.promote(candidacy, candidate, champion, forced=force.strip() if force else None, notes=words)
+    say(f"promoted into {champion}: {candidacy.evaluation['model_version']}, {candidacy.evaluation['verdict']}")
 
 
 def _read_notes(path: Path) -> str:

@@ -12,12 +12,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from export.evaluation import metrics
-from export.evaluation.cases import Array, Cases, Forecast, cases_of
-from export.evaluation.folds import folds_of
+from export.evaluation.cases import Array, Cases, Forecast, cases_of, folds_of
 from export.evaluation.methods import simple
-from export.evaluation.methods.refitted import forecast
+from export.evaluation.methods.efemera import forecast
 from export.evaluation.report.style import DOTTED, new_figure
-from export.evaluation.scorecard import compare, intervals_of
+from export.evaluation.scores import compare, intervals_of
 from export.forecast_plot import INK, MUTED
 from export.lab.experiment import FAILS, HOLDS, OPEN, Numbers, Setup, Words
 from export.lab.language import Language

@@ -19,7 +19,7 @@ from export.conversion.artefacts import DATA_FILES, as_json
 from export.conversion.convert import check_bundle
 from export.conversion.schemas import read_schema
 from export.errors import GateRefused, InputError
-from export.evaluation.results import EVALUATION, digest_of
+from export.evaluation.evaluation_file import EVALUATION, digest_of
 from export.release.archive import Archive
 
 RELEASE, MANIFEST, CARD = "release.json", "manifest.json", "README.md"

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from export.errors import GateRefused
-from export.evaluation.cases import Forecast, cases_of
-from export.evaluation.evaluate import folds_for
-from export.evaluation.leaks import refuse_look_ahead
-from export.evaluation.methods.refitted import refitted
+from export.evaluation.backtest import evaluate_training
+from export.evaluation.cases import Forecast, cases_of, folds_of
+from export.evaluation.look_ahead import refuse_look_ahead
+from export.evaluation.methods.efemera import refitted
 from export.evaluation.methods.simple import constant
 from export.evaluation.metrics import pinball_loss
-from export.evaluation.runs import evaluate_training
-from export.evaluation.scorecard import compare
+from export.evaluation.scores import compare
 from tests.export.evaluation.simulated import (
     QUICK,
     SMALL,
@@ -39,7 +38,7 @@ def evaluated(prices):
 def trained_and_constant(prices):
     """Cases in the later half of the days, what networks trained in folds say of them, and constant quantiles."""
     cases = cases_of(prices, CONFIG.window, CONFIG.horizon, prices.ds.min() + 450)
-    folds = folds_for(prices, cases, QUICK.refit_every)
+    folds = folds_of(prices, cases, QUICK.refit_every)
     return cases, refitted(prices, cases, folds, CONFIG), constant(prices, cases, folds, LEVELS)
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from export.data.prices import make_prices
 from export.data.sample import made_market
-from export.evaluation.cases import MINIMUM_HISTORY, Forecast
-from export.evaluation.methods.simple import constant, cut_folds, drift, ewma, ewma_volatility, naive, stretches_of
+from export.evaluation.cases import MINIMUM_HISTORY, Forecast, cut_folds
+from export.evaluation.methods.simple import constant, drift, ewma, ewma_volatility, naive, stretches_of
 from tests.export.evaluation.methods.series import (
     HORIZON,
     LEVELS,

@@ -249,4 +249,4 @@ def test_a_file_in_place_of_the_folder_is_said(tmp_path):
 
 
 def test_every_picture_has_its_words():
-    assert page.WORDS.keys() == plots.DRAWERS.keys()
+    assert page.CAPTIONS.keys() == plots.DRAWERS.keys()

@@ -10,13 +10,13 @@ from export.evaluation.report.numbers import (
     digits,
     interval,
     listed,
+    methods_of,
     number,
     p_value,
     percent,
     quotient,
     share_with_interval,
 )
-from export.evaluation.report.plots import methods_of
 from export.evaluation.report.tables import tables_of
 from tests.export.evaluation.report.made_evaluation import made_evaluation, stood_still, without_intervals
 

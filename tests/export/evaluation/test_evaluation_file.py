@@ -17,8 +17,8 @@ import pytest
 from export.conversion.schemas import SCHEMAS
 from export.errors import InputError
 from export.evaluation.cases import Forecast
-from export.evaluation.results import digest_of, evaluation_json, write_results
-from export.evaluation.scorecard import Scales, comparisons_of, months_of, reliability_of, scores_of
+from export.evaluation.evaluation_file import digest_of, evaluation_json, write_evaluation
+from export.evaluation.scores import Scales, comparisons_of, months_of, reliability_of, scores_of
 from tests.export.evaluation.made import LEVELS, made_cases, made_forecast, made_point_forecast
 
 
@@ -82,7 +82,7 @@ def read(folder: Path) -> list[dict[str, str]]:
 
 
 def test_the_json_fits_its_schema_and_is_strict(tmp_path, evaluation):
-    assert write_results(tmp_path, evaluation) == [tmp_path / "scores.csv", tmp_path / "evaluation.json"]
+    assert write_evaluation(tmp_path, evaluation) == [tmp_path / "scores.csv", tmp_path / "evaluation.json"]
     assert {path.name for path in tmp_path.iterdir()} == {"scores.csv", "evaluation.json"}
 
     def refuse(name):
@@ -127,7 +127,7 @@ def test_no_number_without_an_end_is_written_as_one(evaluation, number):
 
 
 def test_the_scores_of_each_series_are_in_the_table_alone(tmp_path, evaluation):
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     told = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     thirds = [f"volatility {name}" for name in ("low", "middle", "high")]
     assert [line["part"] for line in told["scores"]] == ["all", "all", "all", *thirds]
@@ -173,7 +173,7 @@ def test_the_digest_changes_with_all_else(evaluation, change):
 
 
 def test_the_table_has_a_row_for_each_number(tmp_path, evaluation):
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     rows = read(tmp_path)
     lines = (1 + 3 + 2) * 3  # all, thirds and series, each at three steps
     errors, direction, losses, cover, winkler = 5, 4, 3, 3 * 3, 3
@@ -185,7 +185,7 @@ def test_the_table_has_a_row_for_each_number(tmp_path, evaluation):
 
 
 def test_the_table_tells_each_number_to_its_last_digit(tmp_path, evaluation):
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     values = {tuple(row.values())[:5]: float(row["value"]) for row in read(tmp_path)}
     for line in evaluation["scores"]:
         for method, scores in line["methods"].items():
@@ -201,17 +201,17 @@ def test_the_table_tells_each_number_to_its_last_digit(tmp_path, evaluation):
 def test_a_series_name_with_commas_quotes_and_accents_comes_back(tmp_path, evaluation):
     name = 'series A,"Ação";\nB'
     evaluation["scores"][-1]["part"] = name
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     assert read(tmp_path)[-1]["part"] == name
 
 
 def test_a_second_writing_replaces_the_first_and_nothing_else(tmp_path, evaluation):
     folder = tmp_path / "deep" / "down"
-    write_results(folder, evaluation)
+    write_evaluation(folder, evaluation)
     (folder / "mine.txt").write_text("stays")
     first = contents(folder)
     evaluation["scores"] = [line for line in evaluation["scores"] if line["part"] == "all"]
-    write_results(folder, evaluation)
+    write_evaluation(folder, evaluation)
     second = contents(folder)
     assert second.keys() == first.keys() == {"mine.txt", "scores.csv", "evaluation.json"}
     assert second["mine.txt"] == b"stays"
@@ -223,13 +223,13 @@ def test_a_second_writing_replaces_the_first_and_nothing_else(tmp_path, evaluati
 def test_a_file_in_the_folders_place_is_the_users_fault(tmp_path, evaluation, inner):
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(InputError, match="--out .*taken.*: can't be written"):
-        write_results(tmp_path / "taken" / inner, evaluation)
+        write_evaluation(tmp_path / "taken" / inner, evaluation)
     assert contents(tmp_path) == {"taken": b"mine"}
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "evaluation.json"])
 def test_a_full_disk_leaves_the_earlier_files_whole(tmp_path, evaluation, monkeypatch, name):
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     before = contents(tmp_path)
     write = Path.write_bytes
 
@@ -243,12 +243,12 @@ def test_a_full_disk_leaves_the_earlier_files_whole(tmp_path, evaluation, monkey
     evaluation["scores"].pop()
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(InputError, match="--out .*: can't be written \\(No space left on device\\)"):
-        write_results(tmp_path, evaluation)
+        write_evaluation(tmp_path, evaluation)
     assert contents(tmp_path) == before
 
 
 def test_what_does_not_fit_the_schema_is_never_written(tmp_path, evaluation):
     evaluation["verdict"] = "splendid"
     with pytest.raises(jsonschema.ValidationError):
-        write_results(tmp_path / "out", evaluation)
+        write_evaluation(tmp_path / "out", evaluation)
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""Writes what an evaluation found: `evaluation.json`, as it goes with a model, and `scores.csv` with every number."""
+"""Write an evaluation as `evaluation.json`, as it goes with a model, and as `scores.csv` with every number."""
 
 from __future__ import annotations
 
@@ -7,47 +7,52 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
-from export.conversion.schemas import read_schema
+from export.conversion.artefacts import as_json
 from export.data.s3 import temporary_folder
 from export.errors import InputError
 
 EVALUATION, SCORES = "evaluation.json", "scores.csv"
-WHOLE = ("all", "first days of folds")  # the parts that are told at every step
+WHOLE = ("all", "first days of folds")  # the parts that are in `evaluation.json` at every step
 COLUMNS = ("part", "step", "cases", "method", "measure", "value")
 
 
-def write_results(folder: Path, evaluation: dict[str, Any]) -> list[Path]:
+def write_evaluation(folder: Path, evaluation: dict[str, Any]) -> list[Path]:
     """Write both files, each whole or not at all; their paths. Raises `InputError` when the folder can't be written."""
     files = {SCORES: _table(evaluation).encode(), EVALUATION: evaluation_json(evaluation)}
+    return write_files(folder, files, f"--out {folder}")
+
+
+def write_files(folder: Path, files: Mapping[str, bytes], place: str, stale: Iterable[str] = ()) -> list[Path]:
+    """Write files in this order, each whole or not at all, and delete the `stale` ones; return the paths written.
+
+    Raises `InputError`, which names the folder as `place`, when it can't be written.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with temporary_folder(folder) as staging:
             for name, content in files.items():
                 (staging / name).write_bytes(content)
             for name in files:
                 (staging / name).replace(folder / name)
+        for name in stale:
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"--out {folder}: can't be written ({error.strerror or error})") from None
+        raise InputError(f"{place}: can't be written ({error.strerror or error})") from None
     return [folder / name for name in files]
 
 
 def evaluation_json(evaluation: dict[str, Any]) -> bytes:
-    """The evaluation as the model's users get it, without the scores of each series and of volatility's later steps;
-    checked against its schema.
+    """Encode the evaluation without the scores of each series and of volatility's later steps; checked by its schema.
 
-    A number that can't be told is null. `sha256` is of the rest without `evaluated_at`, as sorted, compact JSON.
+    A number that is not finite is null. `sha256` is of the rest without `evaluated_at`, as sorted, compact JSON.
     """
-    told: dict[str, Any] = _without_nan(evaluation)
-    told["scores"] = [line for line in told["scores"] if line["part"] in WHOLE or _is_first_of_third(line)]
-    told["sha256"] = digest_of(told)
-    jsonschema.validate(told, read_schema("evaluation"))
-    return (json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    published: dict[str, Any] = _without_nan(evaluation)
+    published["scores"] = [line for line in published["scores"] if line["part"] in WHOLE or _is_first_of_third(line)]
+    published["sha256"] = digest_of(published)
+    return as_json("evaluation", published)
 
 
 def _is_first_of_third(line: dict[str, Any]) -> bool:
@@ -55,15 +60,14 @@ def _is_first_of_third(line: dict[str, Any]) -> bool:
 
 
 def digest_of(evaluation: dict[str, Any]) -> str:
-    """SHA-256 in hex over all but `evaluated_at` and `sha256`."""
-    told = {name: value for name, value in evaluation.items() if name not in ("evaluated_at", "sha256")}
-    return hashlib.sha256(
-        json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    ).hexdigest()
+    """Compute SHA-256 in hex over all but `evaluated_at` and `sha256`."""
+    content = {name: value for name, value in evaluation.items() if name not in ("evaluated_at", "sha256")}
+    compact = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(compact.encode()).hexdigest()
 
 
 def _table(evaluation: dict[str, Any]) -> str:
-    """A row for each number: part, step (0: all), cases, method, measure, value."""
+    """Build a row for each number: part, step (0: all), cases, method, measure, value."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
