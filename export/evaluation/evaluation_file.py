@@ -49,7 +49,7 @@ def evaluation_json(evaluation: dict[str, Any]) -> bytes:
 
     A number that is not finite is null. `sha256` is of the rest without `evaluated_at`, as sorted, compact JSON.
     """
-    published: dict[str, Any] = _without_nan(evaluation)
+    published: dict[str, Any] = without_nan(evaluation)
     published["scores"] = [line for line in published["scores"] if line["part"] in WHOLE or _is_first_of_third(line)]
     published["sha256"] = digest_of(published)
     return as_json("evaluation", published)
@@ -86,9 +86,10 @@ def _flat(measured: dict[str, Any], before: str = "") -> Iterator[tuple[str, flo
             yield f"{before}{name}", value
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Replace numbers that are not finite by null, and tuples by lists, as JSON can hold them."""
     if isinstance(value, dict):
-        return {name: _without_nan(one) for name, one in value.items()}
+        return {name: without_nan(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(one) for one in value]
+        return [without_nan(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
