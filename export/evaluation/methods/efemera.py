@@ -35,7 +35,6 @@ class ExportedModel:
         except ModelRefused as refusal:
             raise GateRefused(str(refusal)) from None
         manifest = self._forecaster.manifest
-        self.folder = folder
         self.version, self.digest = manifest.model_version, self._forecaster.model_digest
         self.window, self.horizon, self.levels = manifest.window, manifest.horizon, tuple(manifest.quantiles)
         if len(self.levels) < 3:

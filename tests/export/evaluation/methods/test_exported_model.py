@@ -66,18 +66,11 @@ def test_it_tells_which_model_it_is(fixed, model):
     assert (fixed.window, fixed.horizon, fixed.levels) == (SMALL.window, SMALL.horizon, SMALL.quantiles)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "weights.npz", "golden.json", "parity.json", "manifest.json"])
-@pytest.mark.parametrize("fault", ["missing", "cut short", "one byte changed"])
-def test_a_damaged_set_is_refused_by_name(model, tmp_path, name, fault):
+def test_a_damaged_set_is_refused_by_name(model, tmp_path):
     folder = shutil.copytree(model, tmp_path / "damaged")
-    content = (folder / name).read_bytes()
-    if fault == "missing":
-        (folder / name).unlink()
-    elif fault == "cut short":
-        (folder / name).write_bytes(content[: len(content) // 2])
-    else:
-        (folder / name).write_bytes(b"\xff" + content[1:])
-    with pytest.raises(GateRefused, match=name):
+    content = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(b"\xff" + content[1:])
+    with pytest.raises(GateRefused, match="model.onnx"):
         ExportedModel(folder)
 
 

@@ -47,12 +47,6 @@ def test_the_slow_methods_stand_beside_all_others_on_the_cases_they_forecast():
     assert rows["Naive"]["Pinball ÷ EWMA, one session ahead"] == "–"
 
 
-def test_slow_methods_that_were_skipped_have_no_table():
-    titles = [table.title for table in tables_of(made_evaluation(without=("auto_ets", "auto_theta")))]
-    assert "Efemera against each baseline" in titles
-    assert SELDOM not in titles
-
-
 def test_every_interval_has_its_coverage_and_its_winkler_score():
     evaluation = made_evaluation()
     ewma = methods_of(evaluation, "all", 0)["ewma"]
