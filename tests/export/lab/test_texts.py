@@ -1,9 +1,11 @@
 """The sentence is the measurement's, whatever it is; both languages say the same numbers, each in its own marks."""
 
 import string
+from pathlib import Path
 
 import pytest
 
+from export.lab import laboratory
 from export.lab.experiment import FAILS, HOLDS, IN_PART, OPEN
 from export.lab.laboratory import EXPERIMENTS
 from export.lab.language import ENGLISH, PORTUGUESE, power_of_ten
@@ -76,8 +78,13 @@ def fields_of(texts):
     return sorted(field[1:3] for field in string.Formatter().parse(texts) if field[1])
 
 
-def test_both_languages_have_the_same_texts_with_the_same_fields():
+def test_both_languages_have_the_same_texts_with_the_same_fields_on_the_same_lines():
     assert fields_of(ENGLISH.texts) == fields_of(PORTUGUESE.texts)
+    english, portuguese = (
+        [line.partition(" = ")[0] for line in path.read_text(encoding="utf-8").splitlines()[2:]]
+        for path in sorted(Path(laboratory.__file__).parent.glob("texts_*.toml"))
+    )
+    assert english == portuguese
 
 
 @pytest.mark.parametrize(
