@@ -1,4 +1,4 @@
-"""`efemera evaluate`: a model beside every baseline, on what it has not seen."""
+"""`efemera evaluate`: judge a model beside every baseline, on what it has not seen."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def evaluate(
     import numpy as np
 
     from export.data.prices import read_prices
-    from export.evaluation.evaluate import default_processes
-    from export.evaluation.runs import Settings
+    from export.evaluation.backtest import Settings
+    from export.evaluation.baselines import default_processes
 
     if processes is not None and processes < 1:
         raise InputError(f"--processes: {processes} is no number of processes")
@@ -72,78 +72,74 @@ def evaluate(
             bar.update(task, description=what, completed=done, total=total)
 
         if walk_forward:
-            found, history = _walk_forward(table, config, seeds, settings, on_progress), None
+            judged, history = _walk_forward(table, config, seeds, settings, on_progress), None
         else:
-            found, history = _fixed(table, model, settings, on_progress)
-    evaluation, judged = found[0]
+            judged, history = _fixed(table, model, settings, on_progress)
+    evaluation, backtest = judged[0]
     if out is not None:
-        from export.evaluation.results import write_results
+        from export.evaluation.evaluation_file import write_evaluation
 
-        for number, (one, _) in enumerate(found):
+        for number, (one, _) in enumerate(judged):
             folder = out / f"seed-{one['settings']['seeds'][0]}" if number else out
-            say(f"written: {', '.join(map(str, write_results(folder, one)))}")
+            say(f"written: {', '.join(map(str, write_evaluation(folder, one)))}")
     if report is not None:
-        from export.evaluation.report.fans import fans_of
+        from export.evaluation.report.fan_charts import fans_of
         from export.evaluation.report.page import write_report
         from export.evaluation.report.plots import Detail
 
         levels = evaluation["settings"]["quantiles"]
-        page, *pictures = write_report(report, evaluation, Detail(fans_of(table, judged, levels), history))
+        page, *pictures = write_report(report, evaluation, Detail(fans_of(table, backtest, levels), history))
         say(f"written: {page} and {len(pictures)} pictures")
     if json:
-        print_json(_plain(found))
+        print_json(_plain(judged))
     else:
-        for one, _ in found:
+        for one, _ in judged:
             show(one)
 
 
 def _fixed(table: Any, folder: Path, settings: Any, on_progress: Any) -> tuple[list[Any], Any]:
     import json
 
-    from export.evaluation.methods.fixed_model import FixedModel
-    from export.evaluation.runs import evaluate_model
+    from export.evaluation.backtest import evaluate_model
+    from export.evaluation.methods.efemera import ExportedModel
 
-    model = FixedModel(folder)
+    model = ExportedModel(folder)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return [evaluate_model(table, model, manifest["training_data"], settings, on_progress)], _history(folder)
 
 
 def _history(folder: Path) -> list[dict[str, float]] | None:
-    """The losses of the training, where the checkpoint tells them."""
+    """Read the losses of the training, where the checkpoint has them."""
     from export.training.checkpoint import read_checkpoint
 
     checkpoint = folder / "model_lstm.pth"
-    history: list[dict[str, float]] | None = (
-        read_checkpoint(checkpoint)[1].get("history") if checkpoint.exists() else None
-    )
-    return history
+    return read_checkpoint(checkpoint)[1].get("history") if checkpoint.exists() else None
 
 
 def _walk_forward(table: Any, config: Path | None, seeds: str, settings: Any, on_progress: Any) -> list[Any]:
-    from export.evaluation.runs import evaluate_training
+    from export.evaluation.backtest import evaluate_training
     from export.training.config import make_config, read_toml
 
     try:
         numbers = [int(seed) for seed in seeds.split(",")]
     except ValueError:
         raise InputError(f"--seeds: {seeds!r} is not a comma-separated list of whole numbers") from None
-    made = make_config(read_toml(config) if config else {}, str(config) if config else "settings")
-    return evaluate_training(table, made, numbers, settings, on_progress)
+    checked = make_config(read_toml(config) if config else {}, str(config) if config else "settings")
+    return evaluate_training(table, checked, numbers, settings, on_progress)
 
 
-def _plain(found: list[Any]) -> Any:
+def _plain(judged: list[Any]) -> Any:
     import json
 
-    from export.evaluation.results import evaluation_json
+    from export.evaluation.evaluation_file import evaluation_json
 
-    told = [json.loads(evaluation_json(one)) for one, _ in found]
-    return told[0] if len(told) == 1 else told
+    evaluations = [json.loads(evaluation_json(one)) for one, _ in judged]
+    return evaluations[0] if len(evaluations) == 1 else evaluations
 
 
 def show(evaluation: dict[str, Any]) -> None:
-    """Every method on the same rows, the verdict and its reasons."""
-    from export.evaluation.methods.names import LABELS
-    from export.evaluation.report.numbers import number, percent, quotient
+    """Print every method on the same rows, the verdict and its reasons."""
+    from export.evaluation.report.numbers import LABELS, number, percent, quotient
 
     data = evaluation["data"]
     table = Table(

@@ -1,4 +1,4 @@
-"""`efemera lab`: what the study guide says of RNN, GRU and LSTM, measured on this machine."""
+"""`efemera lab`: measure on this machine what the study guide says of RNN, GRU and LSTM."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from export.screen import out as screen
 from export.screen import print_json, progress_bar, say, say_notes
 
 if TYPE_CHECKING:
-    from export.lab.experiment import Ask
-    from export.lab.laboratory import Done
+    from export.lab.experiment import Ask, Outcome
     from export.lab.language import Language
 
 SERIES = 11  # made ones beside the real one
@@ -45,15 +44,16 @@ def lab(
 
     Two of them, in Portuguese: `efemera lab gradient recall --language pt`
     """
-    from export.lab.laboratory import chosen, results_of, run, write
+    from export.lab.laboratory import chosen, run
     from export.lab.language import ENGLISH, PORTUGUESE
+    from export.lab.report import results_of, write_report
 
     spoken = {"en": (ENGLISH,), "pt": (PORTUGUESE,), "both": (ENGLISH, PORTUGUESE)}
     if language not in spoken:
         raise InputError(f"--language: {language!r} is not one of {', '.join(spoken)}")
     order = chosen(names or [])
     languages = spoken[language]
-    done: list[Done] = []
+    outcomes: list[Outcome] = []
     try:
         with progress_bar() as bar:
             task = bar.add_task("getting ready", total=None)
@@ -66,17 +66,17 @@ def lab(
                 raise InputError(
                     "life: asks one series after another, and --prices holds one; leave it out or add a second"
                 )
-            for one in run(order, setup):
-                done.append(one)
-                files = write(out, done, setup, languages)
+            for outcome in run(order, setup):
+                outcomes.append(outcome)
+                files = write_report(out, outcomes, setup, languages)
                 if not json:
-                    show(one, languages[0])
+                    show(outcome, languages[0])
     except KeyboardInterrupt:
-        kept = f"{', '.join(one.name for one in done)} in {out}" if done else "nothing yet"
+        kept = f"{', '.join(one.experiment.name for one in outcomes)} in {out}" if outcomes else "nothing yet"
         say(f"\ninterrupted; finished and written: {kept}")
         raise typer.Exit(130) from None
     if json:
-        print_json(results_of(done, setup))
+        print_json(results_of(outcomes, setup))
     say(f"written: {', '.join(map(str, files))}")
 
 
@@ -98,7 +98,7 @@ def _setup(prices: list[Path] | None, model: Path, seed: int, fast: bool, on_pro
 
 
 def _served(model: Path) -> Any:
-    """What starts the deployed code anew, and asks it: every number of each answer, (series, numbers)."""
+    """Make a function that starts the deployed code anew and asks it; its answers' numbers are (series, numbers)."""
     import msgspec
     import numpy as np
 
@@ -107,9 +107,9 @@ def _served(model: Path) -> Any:
     from lambda_fn.api.request import PredictRequest, Series
     from lambda_fn.model.forecaster import Forecaster, ModelRefused
 
-    def numbers(found: dict[str, Any]) -> list[float]:
-        bounds = [bound for step in found["steps"] for pair in step["intervals"].values() for bound in pair]
-        return [found["predicted_price"], *(step["median"] for step in found["steps"]), *bounds]
+    def numbers(answered: dict[str, Any]) -> list[float]:
+        bounds = [bound for step in answered["steps"] for pair in step["intervals"].values() for bound in pair]
+        return [answered["predicted_price"], *(step["median"] for step in answered["steps"]), *bounds]
 
     def start() -> Ask:
         try:
@@ -119,29 +119,27 @@ def _served(model: Path) -> Any:
 
         def ask(windows: Sequence[Sequence[float]]) -> Any:
             if len(windows) == 1:
-                found = [msgspec.to_builtins(answer(Run(forecaster), PredictRequest(list(windows[0]))))]
+                answers = [msgspec.to_builtins(answer(Run(forecaster), PredictRequest(list(windows[0]))))]
             else:
                 series = [Series(str(number), list(window)) for number, window in enumerate(windows)]
                 several = answer_series(Run(forecaster), PredictRequest(series=series), {}, "lab")
-                found = [msgspec.json.decode(msgspec.json.encode(one)) for one in several.forecasts]
-            return np.array([numbers(one) for one in found])
+                answers = [msgspec.json.decode(msgspec.json.encode(one)) for one in several.forecasts]
+            return np.array([numbers(one) for one in answers])
 
         return ask
 
-    start()  # a model that is refused is told before anything is measured
+    start()  # a model that is refused is reported before anything is measured
     return start
 
 
-def show(one: Done, language: Language) -> None:
-    """The table, the verdict and the sentence of one experiment."""
-    from export.lab.experiment import VERDICTS
-
-    words = one.experiment.tell(one.numbers, language)
+def show(outcome: Outcome, language: Language) -> None:
+    """Print the table, the verdict and the sentence of one experiment."""
+    words = outcome.experiment.tell(outcome.numbers, language)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for position, column in enumerate(words.columns):
         table.add_column(column, justify="right" if position else "left", no_wrap=not position)
     for row in words.rows:
         table.add_row(*row)
-    screen.print(f"\n{words.title}: {language(*VERDICTS[one.verdict])}", style="bold")
+    screen.print(f"\n{words.title}: {language.text(f'verdicts.{outcome.verdict}')}", style="bold")
     screen.print(table)
     screen.print(words.sentence)

@@ -1,4 +1,4 @@
-"""`efemera promote`: replace the champion by a candidate that passes the gate, or exit code 3."""
+"""`efemera promote`: put a new model in the champion's place, or end with exit code 3."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def promote(
 
     from export.data.prices import read_prices
     from export.evaluation import promotion
-    from export.evaluation.evaluate import default_processes
-    from export.evaluation.runs import Settings
+    from export.evaluation.backtest import Settings
+    from export.evaluation.baselines import default_processes
 
     if force is not None and not force.strip():
         raise InputError("--force: say why, in words")
@@ -60,8 +60,8 @@ def promote(
         raise InputError(f"{candidate}: holds no exported model (no manifest.json)")
     if candidate.resolve() == champion.resolve():
         raise InputError(f"{candidate}: is the champion itself")
-    card_notes = _read_notes(notes) if notes else ""
-    has_champion = (champion / "manifest.json").exists() and not no_champion
+    words = _read_notes(notes) if notes else ""
+    stands = (champion / "manifest.json").exists() and not no_champion
     settings = Settings(
         None if first is None else np.datetime64(day_option("--from", first)),
         refit_every, not skip_slow, default_processes(),
@@ -71,8 +71,8 @@ def promote(
     with progress_bar() as bar:
         task = bar.add_task("reading the models", total=None)
         candidacy = promotion.stand(
-            table, candidate, champion if has_champion else None, settings,
-            lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total),
+            table, candidate, champion if stands else None, settings,
+            lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
         )  # fmt: skip
     show(candidacy.evaluation)
     if candidacy.against is not None:
@@ -80,7 +80,7 @@ def promote(
             f"pinball loss against the champion, all steps: {candidacy.against['ratio']:.4f} × "
             f"({candidacy.against['low']:.4f} to {candidacy.against['high']:.4f})"
         )
-    promotion.promote(candidacy, candidate, champion, forced=force.strip() if force else None, notes=card_notes)
+    promotion.promote(candidacy, candidate, champion, forced=force.strip() if force else None, notes=words)
     say(f"promoted into {champion}: {candidacy.evaluation['model_version']}, {candidacy.evaluation['verdict']}")
 
 

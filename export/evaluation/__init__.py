@@ -1,1 +1,1 @@
-"""How good forecasts are: the same cases for every method, in folds that never look ahead."""
+"""Evaluation: every method on the same cases, in folds that never look ahead; scores, verdict and promotion."""

@@ -1,4 +1,4 @@
-"""How far forecasts lie from what came: each measure with its formula and where it is from.
+"""Forecast metrics (MAE, RMSE, pinball, WQL, CRPS, Winkler, coverage) with formula and source.
 
 Everything is a log return since the cutoff, so that series of any price scale pool. Arrays are finite float64 of
 one shape, (cases,) or (cases, steps), unless a docstring says otherwise. A measure without anything to divide by
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """How often something happened, with its 95% binomial interval."""
+    """A share of cases with its 95% binomial interval."""
 
     share: float
     low: float
@@ -29,7 +29,7 @@ class Share:
 
 @dataclasses.dataclass(frozen=True)
 class Direction:
-    """How often the sign was right, with its 95% binomial interval."""
+    """Share of cases with the right sign, with its 95% binomial interval."""
 
     share: float
     low: float
@@ -39,7 +39,7 @@ class Direction:
 
 
 def relative_mae(actual: Array, forecast: Array, naive: Array) -> float:
-    """Σ|a - f| / Σ|a - n| on the same rows; below 1 is better than naive.
+    """Compute Σ|a - f| / Σ|a - n| on the same rows; below 1 is better than naive.
 
     RelMAE of Hyndman & Koehler (2006), "Another look at measures of forecast accuracy", section 2.4.
     """
@@ -47,7 +47,7 @@ def relative_mae(actual: Array, forecast: Array, naive: Array) -> float:
 
 
 def theils_u(actual: Array, forecast: Array, naive: Array) -> float:
-    """√(Σ(a - f)² / Σ(a - n)²) on the same rows; below 1 is better than naive.
+    """Compute √(Σ(a - f)² / Σ(a - n)²) on the same rows; below 1 is better than naive.
 
     U of Theil (1966), "Applied Economic Forecasting", where naive is no change.
     """
@@ -55,16 +55,16 @@ def theils_u(actual: Array, forecast: Array, naive: Array) -> float:
 
 
 def naive_scales(series: Array) -> tuple[float, float]:
-    """The mean absolute and the mean squared one-step difference of one series, (rows,) log closes.
+    """Compute the mean absolute and mean squared one-step difference of one series, (rows,) log closes.
 
-    What `mase` and `rmsse` divide by: the in-sample error of naive. Give it the closes before the first cutoff alone.
+    The divisors of `mase` and `rmsse`: the in-sample error of naive. Give it the closes before the first cutoff alone.
     """
     steps = np.diff(series)
     return _ratio(np.abs(steps).sum(), steps.size), _ratio(np.square(steps).sum(), steps.size)
 
 
 def mase(actual: Array, forecast: Array, scale: Array) -> float:
-    """The mean of |a - f| / scale, where `scale` (cases,) is the mean absolute difference of each case's series.
+    """Average |a - f| / scale, where `scale` (cases,) is the mean absolute difference of each case's series.
 
     MASE of Hyndman & Koehler (2006), section 3. Series that never moved have no scale and are left out.
     """
@@ -72,7 +72,7 @@ def mase(actual: Array, forecast: Array, scale: Array) -> float:
 
 
 def rmsse(actual: Array, forecast: Array, scale: Array) -> float:
-    """√ of the mean of (a - f)² / scale, where `scale` (cases,) is the mean squared difference of each case's series.
+    """Compute √ of the mean of (a - f)² / scale, `scale` (cases,) the mean squared difference of each case's series.
 
     RMSSE of the M5 competition (Makridakis, Spiliotis & Assimakopoulos 2022), which it equals on one series; many are
     pooled under the root, not averaged after it. Series that never moved are left out.
@@ -81,7 +81,7 @@ def rmsse(actual: Array, forecast: Array, scale: Array) -> float:
 
 
 def r2_of_returns(actual: Array, forecast: Array, benchmark: Array) -> float:
-    """1 - Σ(a - f)² / Σ(a - b)²; above 0 is better than the benchmark.
+    """Compute 1 - Σ(a - f)² / Σ(a - b)²; above 0 is better than the benchmark.
 
     Out-of-sample R² of Campbell & Thompson (2008), "Predicting excess stock returns out of sample", whose benchmark
     is the historical mean return. On price levels any forecast would score near 1.
@@ -90,10 +90,10 @@ def r2_of_returns(actual: Array, forecast: Array, benchmark: Array) -> float:
 
 
 def direction(actual: Array, forecast: Array) -> Direction:
-    """How often the sign of the return was right; cases where either is 0 are left out.
+    """Measure how often the sign of the return was right; cases where either is 0 are left out.
 
     The interval takes cases as independent; series that move together and overlapping steps are not, so that it is
-    too narrow for pooled cases: see `significance.share_interval`.
+    too narrow for pooled cases: see `significance.ratio_interval`.
     """
     assert actual.shape == forecast.shape, (actual.shape, forecast.shape)
     signed = (actual != 0) & (forecast != 0)
@@ -104,7 +104,7 @@ def direction(actual: Array, forecast: Array) -> Direction:
 
 
 def pinball_loss(actual: Array, quantiles: Array, levels: Sequence[float] | Array) -> Array:
-    """max(τ(a - q), (τ - 1)(a - q)) of each quantile q at level τ: (…,), (…, levels) → (…, levels), not averaged.
+    """Compute max(τ(a - q), (τ - 1)(a - q)) of each quantile q at level τ: (…,), (…, levels) → (…, levels).
 
     Koenker & Bassett (1978), "Regression quantiles". At τ = 0.5 it is half the absolute error.
     """
@@ -116,13 +116,13 @@ def pinball_loss(actual: Array, quantiles: Array, levels: Sequence[float] | Arra
 
 
 def mean_pinball(actual: Array, quantiles: Array, levels: Sequence[float] | Array) -> float:
-    """The mean of `pinball_loss` over cases and levels."""
+    """Average `pinball_loss` over cases and levels."""
     loss = pinball_loss(actual, quantiles, levels)
     return _ratio(loss.sum(), loss.size)
 
 
 def weighted_quantile_loss(actual: Array, quantiles: Array, levels: Sequence[float] | Array) -> float:
-    """2 Σ pinball / Σ|a|, averaged over levels: the loss relative to the absolute error of "no change".
+    """Compute 2 Σ pinball / Σ|a|, averaged over levels: the loss relative to the absolute error of "no change".
 
     Mean weighted quantile loss of GluonTS; at one level it is the ρ-risk of Salinas et al. (2020), "DeepAR".
     """
@@ -131,7 +131,7 @@ def weighted_quantile_loss(actual: Array, quantiles: Array, levels: Sequence[flo
 
 
 def crps(actual: Array, quantiles: Array, levels: Sequence[float] | Array) -> float:
-    """The mean continuous ranked probability score, 2 ∫₀¹ pinball(τ) dτ, from rising levels.
+    """Compute the mean continuous ranked probability score, 2 ∫₀¹ pinball(τ) dτ, from rising levels.
 
     Laio & Tamea (2007); Gneiting & Ranjan (2011). The integral is the trapezoid sum over the levels and 0 and 1,
     where the loss is taken as 0: level k weighs (τₖ₊₁ - τₖ₋₁) / 2, so that unequal levels count by the stretch they
@@ -145,7 +145,7 @@ def crps(actual: Array, quantiles: Array, levels: Sequence[float] | Array) -> fl
 
 
 def winkler(actual: Array, low: Array, high: Array, level: float) -> float:
-    """The mean interval score of central intervals at `level`, as 0.8: width + 2/(1 - level) × the miss, if any.
+    """Compute the mean interval score of central intervals at `level`, as 0.8: width + 2/(1 - level) × the miss.
 
     Winkler (1972); Gneiting & Raftery (2007), "Strictly proper scoring rules", equation 43.
     """
@@ -156,16 +156,16 @@ def winkler(actual: Array, low: Array, high: Array, level: float) -> float:
 
 
 def coverage(actual: Array, low: Array, high: Array) -> Share:
-    """How often low ≤ actual ≤ high.
+    """Measure how often low ≤ actual ≤ high.
 
-    Its interval takes cases as independent; for pooled cases see `significance.share_interval`.
+    Its interval takes cases as independent; for pooled cases see `significance.ratio_interval`.
     """
     assert actual.shape == low.shape == high.shape, (actual.shape, low.shape, high.shape)
     return share_of((low <= actual) & (actual <= high))
 
 
 def share_of(hits: NDArray[np.bool_]) -> Share:
-    """The share of hits with its exact 95% binomial interval, which takes cases as independent.
+    """Compute the share of hits with its exact 95% binomial interval, which takes cases as independent.
 
     Clopper & Pearson (1934), in its beta form (Brown, Cai & DasGupta 2001).
     """
@@ -178,13 +178,13 @@ def share_of(hits: NDArray[np.bool_]) -> Share:
 
 
 def _errors(actual: Array, forecast: Array) -> Array:
-    """The differences; arrays of two shapes would broadcast to something else without a word."""
+    """Subtract; arrays of two shapes would broadcast to something else without a word."""
     assert actual.shape == forecast.shape, (actual.shape, forecast.shape)
     return actual - forecast
 
 
 def _scaled(losses: Array, scale: Array) -> float:
-    """The mean of losses (cases,) or (cases, steps) over the scale (cases,) of their series, where there is one."""
+    """Average losses (cases,) or (cases, steps) over the scale (cases,) of their series, where there is one."""
     assert scale.shape == losses.shape[:1], (losses.shape, scale.shape)
     moved = scale > 0
     scaled = losses[moved].T / scale[moved]  # (cases,) or (steps, cases)
@@ -192,5 +192,5 @@ def _scaled(losses: Array, scale: Array) -> float:
 
 
 def _ratio(numerator: float, denominator: float) -> float:
-    """The quotient, nan over 0."""
+    """Divide; nan over 0."""
     return float(numerator / denominator) if denominator else math.nan

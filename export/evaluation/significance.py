@@ -1,4 +1,4 @@
-"""Whether a difference between two methods is more than luck, when series move together and horizons overlap.
+"""Significance of differences between methods (Diebold-Mariano, block bootstrap) where series and horizons overlap.
 
 A day's news moves every series, and forecasts of neighbouring cutoffs share most of their days: the independent
 thing is neither the case nor the series, but a stretch of sessions. So losses are first summed over the series of
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 # 1995), which is 10 for four years of them, and it must exceed the 4 sessions over which 5-step losses are correlated.
 # Measured on 50 to 1,000 dates, 2,000 trials each: 95% intervals of independent losses held the truth 95 to 96% of the
 # time, of sums of 5 overlapping steps 92 to 93% (with blocks of 20, 94 to 95%).
-BLOCK = 10
+BLOCK_SESSIONS = 10
 MINIMUM_BLOCKS = 5  # of dates, below which an interval is nan: at 2.5 blocks those of overlapping sums held 83%
 
 
@@ -34,7 +34,7 @@ class Comparison:
 
 
 def diebold_mariano(loss_a: Array, loss_b: Array, horizon: int) -> Comparison:
-    """Tests whether two methods' losses `horizon` steps ahead, (dates,) each in order of dates, have the same mean.
+    """Test whether two methods' losses `horizon` steps ahead, (dates,) each in order of dates, have the same mean.
 
     The losses of a date are means over its series. With d = loss_a - loss_b over T dates and its autocovariances
     γₖ = Σ (dₜ - d̄)(dₜ₋ₖ - d̄) / T, the statistic of Diebold & Mariano (1995) is d̄ / √((γ₀ + 2 Σₖ γₖ) / T) with k below
@@ -67,17 +67,13 @@ def diebold_mariano(loss_a: Array, loss_b: Array, horizon: int) -> Comparison:
     return Comparison(statistic, 2 * float(stdtr(dates - 1, -abs(statistic))))
 
 
-def dates_bootstrap(dates: NDArray[np.datetime64], draws: int, seed: int, block: int = BLOCK) -> NDArray[np.int64]:
-    """How often each draw takes each distinct date of the cases: (cases,) → (draws, distinct dates), rising dates.
+@functools.lru_cache(maxsize=4)  # the same dates are drawn for every measure
+def dates_bootstrap(distinct: int, draws: int, seed: int, block: int = BLOCK_SESSIONS) -> NDArray[np.int64]:
+    """Count how often each draw takes each of the distinct dates: (draws, distinct).
 
     The circular block bootstrap of Politis & Romano (1992): blocks of `block` successive dates from a random start,
     the last date followed by the first, until there are as many dates as before. A date comes with all its cases.
     """
-    return _block_counts(len(np.unique(dates)), draws, seed, block)
-
-
-@functools.lru_cache(maxsize=4)  # the same dates are drawn for every measure
-def _block_counts(distinct: int, draws: int, seed: int, block: int) -> NDArray[np.int64]:
     starts = np.random.default_rng(seed).integers(distinct, size=(draws, -(-distinct // block)))  # (draws, blocks)
     taken = (starts[:, :, None] + np.arange(block)) % distinct  # (draws, blocks, block)
     taken = taken.reshape(draws, -1)[:, :distinct] + np.arange(draws)[:, None] * distinct  # (draws, distinct dates)
@@ -92,9 +88,9 @@ def ratio_interval(
     dates: NDArray[np.datetime64],
     draws: int = 1000,
     seed: int = 0,
-    block: int = BLOCK,
+    block: int = BLOCK_SESSIONS,
 ) -> tuple[float, float]:
-    """The 95% interval of Σ numerator / Σ denominator, each (cases,), over `dates_bootstrap`.
+    """Estimate the 95% interval of Σ numerator / Σ denominator, each (cases,), over `dates_bootstrap`.
 
     Relative measures are such ratios (|a - f| and |a - n| for RelMAE), and so are means (the denominator all 1).
     Summed by date first: a draw costs dates, not cases. The ends are percentiles of the draws, set outwards for the
@@ -105,7 +101,7 @@ def ratio_interval(
     distinct, date = np.unique(dates, return_inverse=True)  # (distinct dates,), (cases,)
     if len(distinct) < MINIMUM_BLOCKS * block:
         return math.nan, math.nan
-    counts = _block_counts(len(distinct), draws, seed, block)
+    counts = dates_bootstrap(len(distinct), draws, seed, block)
     sums = np.stack([np.bincount(date, part) for part in (numerator, denominator)], axis=1)  # (distinct dates, 2)
     above, below = (counts @ sums).T  # (draws,) each
     if not below.all():
@@ -114,14 +110,3 @@ def ratio_interval(
     tail = ndtr(-math.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 0.975))  # below 0.025
     low, high = np.quantile(above / below, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def share_interval(
-    hits: NDArray[np.bool_], dates: NDArray[np.datetime64], draws: int = 1000, seed: int = 0, block: int = BLOCK
-) -> tuple[float, float]:
-    """The 95% interval of the share of hits, (cases,), over `dates_bootstrap`.
-
-    For coverage and direction: the binomial interval takes cases as independent, and flatters where series move
-    together. A share of 0 or 1 gets an interval without width, where the binomial one says more.
-    """
-    return ratio_interval(hits.astype(np.float64), np.ones(len(hits)), dates, draws, seed, block)

@@ -1,1 +1,1 @@
-"""The laboratory: what the study guide says of RNN, GRU and LSTM, measured."""
+"""Laboratory: the study guide's claims about RNN, GRU and LSTM as experiments."""

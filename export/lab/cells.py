@@ -1,4 +1,4 @@
-"""Recurrent cells as PyTorch makes them, with a forget gate's bias where one is wanted, and what is read of them."""
+"""Recurrent cells of PyTorch with a chosen forget bias; their forget gates and what these keep."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Cell = nn.RNN | nn.GRU | nn.LSTM
 
 
 def fresh(name: str, hidden: int, layers: int, seed: int, *, inputs: int = 1, forget_bias: float | None = None) -> Cell:
-    """An untrained cell, `batch_first`; `forget_bias` is the sum of the LSTM's two biases of that gate."""
+    """Make an untrained cell, `batch_first`; `forget_bias` is the sum of the LSTM's two biases of that gate."""
     torch.manual_seed(seed)
     cell = CELLS[name](inputs, hidden, layers, batch_first=True)
     if forget_bias is not None:
@@ -25,22 +25,22 @@ def fresh(name: str, hidden: int, layers: int, seed: int, *, inputs: int = 1, fo
 
 @torch.no_grad()
 def forget_gates(lstm: nn.LSTM, x: Tensor) -> list[Tensor]:
-    """The forget gate of each layer on each day, f_t = σ(W x_t + U h_{t-1} + b): (batch, days, hidden) a layer."""
+    """Compute each layer's forget gate on each day, f_t = σ(W x_t + U h_{t-1} + b): (batch, days, hidden) a layer."""
     gate = slice(lstm.hidden_size, 2 * lstm.hidden_size)
-    found = []
+    gates = []
     for layer in range(lstm.num_layers):
         weights = [getattr(lstm, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-        one = nn.LSTM(x.shape[2], lstm.hidden_size, batch_first=True).to(x)
-        for own, weight in zip(one.parameters(), weights, strict=True):
+        alone = nn.LSTM(x.shape[2], lstm.hidden_size, batch_first=True).to(x)
+        for own, weight in zip(alone.parameters(), weights, strict=True):
             own.copy_(weight)
-        hidden, _ = one(x)  # (batch, days, hidden)
+        hidden, _ = alone(x)  # (batch, days, hidden)
         before = torch.cat([torch.zeros_like(hidden[:, :1]), hidden[:, :-1]], dim=1)
         w_ih, w_hh, b_ih, b_hh = (weight[gate] for weight in weights)
-        found.append(torch.sigmoid(x @ w_ih.T + b_ih + before @ w_hh.T + b_hh))
+        gates.append(torch.sigmoid(x @ w_ih.T + b_ih + before @ w_hh.T + b_hh))
         x = hidden
-    return found
+    return gates
 
 
 def kept_after(forget: Tensor, lag: int) -> Tensor:
-    """The share of a cell state still there `lag` days later, (batch, hidden): the product of the last gates."""
+    """Compute the share of a cell state left `lag` days later, (batch, hidden): the product of the last gates."""
     return forget[:, forget.shape[1] - lag :].double().prod(dim=1)

@@ -1,6 +1,8 @@
-"""How far back the gradient reaches, 1 to 100 days, measured by autograd in fresh cells and in the trained LSTM."""
+"""Reach of the gradient, 1 to 100 days back, measured by autograd in fresh cells and in the trained LSTM."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -8,23 +10,15 @@ from matplotlib.figure import Figure
 from export.evaluation.report.style import DOTTED, new_figure, put_legend
 from export.forecast_plot import MUTED
 from export.lab.cells import Cell, fresh
-from export.lab.experiment import FAILS, HOLDS, IN_PART, Numbers, Setup, Words
+from export.lab.experiment import FAILS, HOLDS, IN_PART, Numbers, Setup
 from export.lab.language import Language
 from export.lab.style import LOOKS, power_ticks
 
 LAGS = 100
 GUIDE = 0.8  # the factor a day of the guide's argument
 HIDDEN, LAYERS = 50, 2  # the guide's
-SHOWN = (1, 10, 50, 100)
+SHOWN = (1, 10, 50, 100)  # lags of the table
 GONE, THERE = 1e-6, 1e-3  # of the gradient one day back: lost to float32 training, and plainly of use
-NAMES = {  # of what is measured
-    "rnn": ("RNN, fresh", "RNN, recém-criada"),
-    "gru": ("GRU, fresh", "GRU, recém-criada"),
-    "lstm": ("LSTM, fresh", "LSTM, recém-criada"),
-    "lstm bias 1": ("LSTM, forget bias 1", "LSTM, viés de esquecimento 1"),
-    "lstm bias 2": ("LSTM, forget bias 2", "LSTM, viés de esquecimento 2"),
-    "trained": ("the trained model", "o modelo treinado"),
-}
 STYLES = {
     "rnn": (LOOKS["rnn"][0], "-"),
     "gru": (LOOKS["gru"][0], "-"),
@@ -36,7 +30,7 @@ STYLES = {
 
 
 def by_lag(cell: Cell, x: torch.Tensor, lags: int) -> list[float]:
-    """‖∂h_T / ∂x_{T-k}‖ for k = 0 … `lags`, a geometric mean over the sequences x (batch, days, inputs).
+    """Compute ‖∂h_T / ∂x_{T-k}‖ for k = 0 … `lags`, a geometric mean over the sequences x (batch, days, inputs).
 
     h_T is the last hidden state of the last layer. In float64, where what float32 rounds to zero still shows.
     """
@@ -51,7 +45,7 @@ def by_lag(cell: Cell, x: torch.Tensor, lags: int) -> list[float]:
 
 
 def measure(setup: Setup) -> Numbers:
-    """The gradient's norm by lag of each cell, over several initialisations."""
+    """Measure the gradient's norm by lag of each cell, over several initialisations."""
     seeds, sequences = (1, 2) if setup.fast else (4, 6)
     makers = {name: {"name": name} for name in ("rnn", "gru", "lstm")}
     makers |= {f"lstm bias {bias}": {"name": "lstm", "forget_bias": float(bias)} for bias in (1, 2)}  # type: ignore[dict-item]
@@ -79,7 +73,7 @@ def measure(setup: Setup) -> Numbers:
 
 
 def judge(numbers: Numbers) -> str:
-    """The claim has two halves: the simple RNN's gradient is lost after 100 days, the LSTM's is not."""
+    """Judge both halves of the claim: the simple RNN's gradient is lost after 100 days, the LSTM's is not."""
     left = numbers["left"]
     lost = left["rnn"] < GONE
     open_gate = max(value for name, value in left.items() if name.startswith("lstm bias"))
@@ -90,102 +84,44 @@ def judge(numbers: Numbers) -> str:
     return FAILS
 
 
-def tell(numbers: Numbers, language: Language) -> Words:
-    """The words."""
-    left = {name: language.small(value) for name, value in numbers["left"].items()}
-    guide = language.small(numbers["guide"]["after_100"])
-    factor = language.fixed(numbers["factor"]["rnn"], 2)
-    start = language(
-        f"From one day back to 100 the gradient of a fresh RNN shrinks to {left['rnn']} of itself, a factor of "
-        f"{factor} a day (the guide's argument, 0.8 to the power of 100, is {guide})",
-        f"De um dia para 100 dias atrás, o gradiente de uma RNN recém-criada encolhe para {left['rnn']} do que era, "
-        f"um fator de {factor} por dia (a conta do guia, 0,8 elevado a 100, dá {guide})",
-    )
-    found = judge(numbers)
-    if found == HOLDS:
-        end = language(
-            f", and that of a fresh LSTM to {left['lstm']}.", f", e o de uma LSTM recém-criada, para {left['lstm']}."
-        )
-    elif found == IN_PART:
-        end = language(
-            f", and that of a fresh LSTM to {left['lstm']}: the cell alone saves nothing. A forget gate that starts "
-            f"open does: with a forget bias of 2, {left['lstm bias 2']} is left.",
-            f", e o de uma LSTM recém-criada, para {left['lstm']}: a célula por si só não salva nada. Quem salva é a "
-            f"porta de esquecimento que começa aberta: com viés de esquecimento 2, sobra {left['lstm bias 2']}.",
-        )
-    else:
-        end = language(
-            f", that of a fresh LSTM to {left['lstm']}, and with a forget bias of 2 to {left['lstm bias 2']}: the "
-            f"claim is not what is measured here.",
-            f", o de uma LSTM recém-criada, para {left['lstm']}, e com viés de esquecimento 2, para "
-            f"{left['lstm bias 2']}: não é o que se mede aqui.",
-        )
-    if "trained" in left:
-        end += language(
-            f" In the model trained on prices {left['trained']} is left.",
-            f" No modelo treinado com preços, sobra {left['trained']}.",
-        )
-    rows = tuple(
-        (
-            language(*NAMES[name]),
+def sentence(numbers: Numbers) -> list[str]:
+    """Name the texts of the sentence."""
+    return ["start", judge(numbers), *(["trained"] if "trained" in numbers["left"] else [])]
+
+
+def fields(numbers: Numbers, _language: Language) -> dict[str, Any]:
+    """Compute the fields of the texts."""
+    return numbers
+
+
+def rows(numbers: Numbers, language: Language) -> list[list[str]]:
+    """Build a row a cell: the norm at the lags shown, and the mean factor a day."""
+    return [
+        [
+            language.text(f"gradient.cells.{name}"),
             *(language.small(values[lag]) for lag in SHOWN),
-            language.fixed(numbers["factor"][name], 3),
-        )
+            language.number(numbers["factor"][name], ".3f"),
+        ]
         for name, values in numbers["norms"].items()
-    )
-    return Words(
-        language("The gradient's way back", "O caminho de volta do gradiente"),
-        language(
-            "In a simple RNN the gradient vanishes on its way back (0.8 a day leaves 2 × 10⁻¹⁰ after 100 days); "
-            "in an LSTM it survives.",
-            "Numa RNN simples, o gradiente some no caminho de volta (0,8 por dia deixa 2 × 10⁻¹⁰ depois de 100 dias); "
-            "numa LSTM, ele sobrevive.",
-        ),
-        start + end,
-        language(
-            "Measured is the norm of ∂h(T) / ∂x(T − k), by autograd in float64, on standard normal inputs, in two "
-            "layers of 50 units as PyTorch initialises them: a geometric mean over initialisations and sequences. A "
-            "forget bias is added before training; PyTorch's own is about 0, which leaves that gate half closed.",
-            "Mede-se a norma de ∂h(T) / ∂x(T − k), por autograd em float64, com entradas normais padrão, em duas "
-            "camadas de 50 unidades como o PyTorch as inicializa: média geométrica sobre inicializações e sequências. "
-            "O viés de esquecimento é posto antes do treino; o do PyTorch fica perto de 0, o que deixa a porta meio "
-            "fechada.",
-        ),
-        (
-            language("cell", "célula"),
-            *(language(f"{lag} back", f"{lag} atrás") for lag in SHOWN),
-            language("factor a day", "fator por dia"),
-        ),
-        rows,
-        language(
-            "A straight line loses the same factor every day; only lines that level off carry anything over 100 days.",
-            "Uma linha reta perde o mesmo fator a cada dia; só as linhas que se deitam levam algo por 100 dias.",
-        ),
-        language(
-            "Norm of the gradient by days back, on a logarithmic scale, one line a cell, and the guide's 0.8 to the "
-            "power k",
-            "Norma do gradiente por dias atrás, em escala logarítmica, uma linha por célula, e o 0,8 elevado a k do "
-            "guia",
-        ),
-    )
+    ]
 
 
 def draw(numbers: Numbers, language: Language) -> Figure:
-    """Norm by lag relative to one day back, one line a cell."""
+    """Draw the norm by lag relative to one day back, one line a cell."""
     figure, (axes,) = new_figure(4.6)
     for name, values in numbers["norms"].items():
         colour, line = STYLES[name]
         axes.plot(
             range(1, LAGS + 1), [value / values[1] for value in values[1:]],
-            color=colour, linestyle=line, linewidth=1.7, label=language(*NAMES[name]),
+            color=colour, linestyle=line, linewidth=1.7, label=language.text(f"gradient.cells.{name}"),
         )  # fmt: skip
     axes.plot(
         [1, LAGS], [1, GUIDE ** (LAGS - 1)],
-        color=MUTED, linewidth=1.2, linestyle=DOTTED, label=language("the guide's 0.8 a day", "0,8 por dia, do guia"),
+        color=MUTED, linewidth=1.2, linestyle=DOTTED, label=language.text("gradient.guide"),
     )  # fmt: skip
     power_ticks(axes)
     axes.set_xlim(0, LAGS)
-    axes.set_xlabel(language("days back", "dias atrás"))
-    axes.set_title(language("Gradient left, one day back = 1", "Gradiente que sobra, um dia atrás = 1"))
+    axes.set_xlabel(language.text("gradient.axis"))
+    axes.set_title(language.text("gradient.plot"))
     put_legend(figure, axes, 2)
     return figure

@@ -1,63 +1,69 @@
-"""English and Brazilian Portuguese: a text in either, and numbers as each writes them."""
+"""English and Brazilian Portuguese: texts of `texts_*.toml` with named fields, and numbers as each writes them."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
+import string
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 UNKNOWN = "–"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-OTHER_MARKS = str.maketrans(",.", ".,")
 
 
-@dataclasses.dataclass(frozen=True)
-class Language:
-    """One of the two languages of a report; called with a text in both, it gives its own."""
+class Language(string.Formatter):
+    """One of the two languages of a report; formats numbers with its own marks."""
 
-    code: str  # of HTML's lang
+    def __init__(self, code: str, marks: str, and_: str, texts: str) -> None:
+        self.code = code  # of HTML's lang
+        self._marks = str.maketrans(",.-", f"{marks}−")
+        self._and = and_
+        self.texts = tomllib.loads(Path(__file__).with_name(texts).read_text(encoding="utf-8"))
 
-    def __call__(self, english: str, portuguese: str) -> str:
-        """The text in this language."""
-        return english if self is ENGLISH else portuguese
+    def text(self, key: str, **fields: Any) -> str:
+        """Fill in the text with this dotted key, as "gradient.title"."""
+        text: Any = self.texts
+        for part in key.split("."):
+            text = text[part]
+        return self.vformat(text, (), fields)
 
-    def fixed(self, value: float, decimals: int) -> str:
-        """With so many decimals: 31,051.25 or 31.051,25."""
-        return self._marks(f"{value:,.{decimals}f}") if math.isfinite(value) else UNKNOWN
+    def format_field(self, value: Any, spec: str) -> str:
+        """Format a field: by `small` or `day`, or by Python's specification with this language's marks."""
+        if spec in ("small", "day"):
+            return self.small(value) if spec == "small" else self.day(value)
+        if not spec:
+            return str(value)
+        return format(value, spec).translate(self._marks) if math.isfinite(value) else UNKNOWN
 
-    def count(self, value: int) -> str:
-        """A whole number: 31,051 or 31.051."""
-        return self.fixed(value, 0)
-
-    def percent(self, share: float, decimals: int = 1) -> str:
-        """A share in percent: 80.3% or 80,3%."""
-        return f"{self.fixed(100 * share, decimals)}%" if math.isfinite(share) else UNKNOWN
+    def number(self, value: float, spec: str) -> str:
+        """Format a number: ",.2f" gives 31,051.25 or 31.051,25, and ".1%" 80.3% or 80,3%."""
+        return self.format_field(value, spec)
 
     def small(self, value: float, digits: int = 2) -> str:
-        """With so many digits that count, as a power of ten where zeros would hide them: 0.021, 2.7 × 10⁻²⁴."""
+        """Format with so many significant digits, as a power of ten where zeros would hide them: 0.021, 2.7 × 10⁻²⁴."""
         if not math.isfinite(value):
             return UNKNOWN
         if value == 0 or 1e-3 <= abs(value) < 1e4:
-            return self._marks(f"{value:.{digits}g}")
+            return f"{value:.{digits}g}".translate(self._marks)
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         times = "\u00a0×\u00a010"  # a line must not break here
-        return f"{self._marks(mantissa)}{times}{str(int(exponent)).translate(SUPERSCRIPTS)}"
+        return f"{mantissa.translate(self._marks)}{times}{str(int(exponent)).translate(SUPERSCRIPTS)}"
 
     def day(self, iso: str) -> str:
-        """A date: 2007-10-02 or 02/10/2007."""
-        return self(iso, "/".join(reversed(iso.split("-"))))
+        """Format a date: 2007-10-02 or 02/10/2007."""
+        return iso if self.code == "en" else "/".join(reversed(iso.split("-")))
 
-    def listed(self, words: list[str]) -> str:
-        """One, two and three."""
-        last = self(" and ", " e ")
-        return ", ".join(words[:-1]) + last + words[-1] if len(words) > 1 else "".join(words)
-
-    def _marks(self, text: str) -> str:
-        return self(text, text.translate(OTHER_MARKS)).replace("-", "−")
+    def listed(self, words: Sequence[str]) -> str:
+        """Join words: one, two and three."""
+        return self._and.join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-ENGLISH, PORTUGUESE = Language("en"), Language("pt-BR")
+ENGLISH = Language("en", ",.", " and ", "texts_en.toml")
+PORTUGUESE = Language("pt-BR", ".,", " e ", "texts_pt.toml")
 
 
 def power_of_ten(value: float) -> str:
-    """10⁻⁶, for the ticks of a logarithmic axis."""
+    """Format a tick of a logarithmic axis: 10⁻⁶."""
     return f"10{str(round(math.log10(value))).translate(SUPERSCRIPTS)}" if value > 0 else ""

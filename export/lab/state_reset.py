@@ -1,4 +1,4 @@
-"""The life of the memory: h and c start at zero for each request, and what it would be like if they did not."""
+"""State reset: h and c start at zero for each request, and a counter-example in which they do not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from export.evaluation.report.style import new_figure
 from export.forecast_plot import ACCENT
-from export.lab.experiment import FAILS, HOLDS, Numbers, Setup, Words
+from export.lab.experiment import FAILS, HOLDS, Numbers, Setup
 from export.lab.language import Language
 from export.lab.memory_retention import windows_of
 from export.lab.style import power_ticks
@@ -23,7 +23,7 @@ DIGITS = 1e-12  # below, a difference is none
 
 
 def with_memory(network: Network, windows: Tensor, state: Any, days: int) -> tuple[Tensor, Any]:
-    """Quantiles (count, horizon, quantiles) when the last `days` of each window are read on top of a state, and the new
+    """Forecast when the last `days` of each window are read on top of a state: (count, horizon, quantiles) and the new
     state; without a state and with all days it is the network itself."""
     inputs, scale = network.scaling.encode(windows)
     x = inputs.float()
@@ -36,7 +36,7 @@ def with_memory(network: Network, windows: Tensor, state: Any, days: int) -> tup
 
 @torch.no_grad()
 def strayed(network: Network, windows: Tensor) -> list[dict[str, float]]:
-    """How far the answers stray when the state of another series' window is carried into a request, by days read.
+    """Measure how far answers stray when the state of another series' window is carried into a request, by days read.
 
     Against the same days read on the request's own state, or from zero where all of them are read: the largest and the
     median relative difference of the price quantiles.
@@ -45,24 +45,24 @@ def strayed(network: Network, windows: Tensor) -> list[dict[str, float]]:
     window = network.config.window
     _, own = with_memory(network, windows, None, window)
     other = _rolled(own)
-    found = []
+    by_days = []
     for days in sorted({min(days, window) for days in READ} | {window}):
         right, _ = with_memory(network, windows, None if days == window else own, days)
         wrong, _ = with_memory(network, windows, other, days)
         off = ((wrong - right).abs() / right).amax(dim=(1, 2))  # (count,)
-        found.append({"days": days, "worst": float(off.max()), "median": float(off.median())})
-    return found
+        by_days.append({"days": days, "worst": float(off.max()), "median": float(off.median())})
+    return by_days
 
 
 def _rolled(state: Any) -> Any:
-    """Each window's state in the hands of one half the table away: windows stand by series, so of another series."""
+    """Give each window the state of one half the table away: windows stand by series, so of another series."""
     if isinstance(state, tuple):
         return tuple(_rolled(part) for part in state)
     return state.roll(state.shape[1] // 2, dims=1).contiguous()
 
 
 def measure(setup: Setup) -> Numbers:
-    """The deployed code asked alone and after others, bit for bit, and the counter-example in PyTorch."""
+    """Compare the deployed code asked alone and after others, bit for bit; measure the counter-example in PyTorch."""
     window = setup.network.config.window
     ids = setup.prices.ids
     first, second = (FIRST, SECOND) if {FIRST, SECOND} <= set(ids) else (ids[0], ids[-1])
@@ -90,109 +90,41 @@ def measure(setup: Setup) -> Numbers:
 
 
 def judge(numbers: Numbers) -> str:
-    """Not one answer may depend on what was asked before."""
+    """Judge: not one answer may depend on what was asked before."""
     return HOLDS if numbers["pair_equal"] and numbers["equal"] == numbers["orders"] else FAILS
 
 
-def tell(numbers: Numbers, language: Language) -> Words:
-    """The words."""
-    first, second = numbers["first"], numbers["second"]
-    one, whole = numbers["strayed"][0], numbers["strayed"][-1]
-    orders, equal = language.count(numbers["orders"]), language.count(numbers["equal"])
-    if judge(numbers) == HOLDS:
-        sentence = language(
-            f"{first} asked after {second} gives bit for bit the answer that it gives alone, and so do all {orders} "
-            f"orders tried.",
-            f"{first} perguntada depois de {second} dá, bit a bit, a resposta que dá sozinha, e o mesmo vale para "
-            f"todas as {orders} ordens testadas.",
-        )
-    else:
-        sentence = language(
-            f"An answer depends on what was asked before: only {equal} of {orders} orders gave the answer of a series "
-            f"asked alone.",
-            f"Uma resposta depende do que foi perguntado antes: só {equal} de {orders} ordens deram a resposta da "
-            f"série perguntada sozinha.",
-        )
-    if one["worst"] > DIGITS:
-        sentence += language(
-            f" A server that kept h and c and read the newest day alone would give one series the memory of another, "
-            f"and prices off by up to {language.percent(one['worst'], 2)}",
-            f" Um servidor que guardasse h e c e lesse só o dia mais novo daria a uma série a memória de outra, e "
-            f"preços errados em até {language.percent(one['worst'], 2)}",
-        )
-        sentence += (
-            language(
-                f"; after all {whole['days']} days it would still be off by up to {language.small(whole['worst'])} of "
-                f"the price, no longer the same bits.",
-                f"; depois de todos os {whole['days']} dias, o erro ainda seria de até "
-                f"{language.small(whole['worst'])} do preço, e os bits já não seriam os mesmos.",
-            )
-            if whole["worst"] > DIGITS
-            else language(
-                f"; after all {whole['days']} days nothing of it would be left.",
-                f"; depois de todos os {whole['days']} dias, nada disso sobraria.",
-            )
-        )
-    else:
-        sentence += language(
-            " A server that kept h and c would answer the same: this model's memory is not what decides.",
-            " Um servidor que guardasse h e c responderia o mesmo: não é a memória deste modelo que decide.",
-        )
-    together = language.small(numbers["together_relative"]) if numbers["together_relative"] else "0"
-    return Words(
-        language("The life of the memory", "A vida da memória"),
-        language(
-            "h and c are born at zero with each request and die with its answer.",
-            "h e c nascem em zero a cada requisição e morrem com a resposta.",
-        ),
-        sentence,
-        language(
-            f"The first part asks the code that runs on AWS Lambda (onnxruntime): each series alone, as the first "
-            f"request of a new process, and then after each other one. Both series in one request differ from that by "
-            f"{together} of the price, as sums of a batch may be taken in another order. The second part is a "
-            f"counter-example in PyTorch: the state that one window leaves is carried into another's, and the last "
-            f"days of that are read on top of it.",
-            f"A primeira parte pergunta ao código que roda na AWS Lambda (onnxruntime): cada série sozinha, como "
-            f"primeira requisição de um processo novo, e depois de cada uma das outras. As duas séries numa só "
-            f"requisição diferem disso em {together} do preço, pois um lote pode somar em outra ordem. A segunda "
-            f"parte é um contraexemplo em PyTorch: o estado que uma janela deixa é levado para outra, e os últimos "
-            f"dias desta são lidos sobre ele.",
-        ),
-        (
-            language("days read on a carried state", "dias lidos sobre o estado levado"),
-            language("worst, of the price", "pior, do preço"),
-            language("median", "mediana"),
-        ),
-        tuple(
-            (
-                language.count(line["days"]),
-                language.small(line["worst"]),
-                language.small(line["median"]),
-            )
-            for line in numbers["strayed"]
-        ),
-        language(
-            "The more days are read, the less another series' memory is left; starting at zero, none ever comes in.",
-            "Quanto mais dias são lidos, menos sobra da memória da outra série; começando em zero, nenhuma chega a "
-            "entrar.",
-        ),
-        language(
-            "Relative difference of the forecast by days read on another series' state, on a logarithmic scale",
-            "Diferença relativa da previsão por dias lidos sobre o estado de outra série, em escala logarítmica",
-        ),
-    )
+def sentence(numbers: Numbers) -> list[str]:
+    """Name the texts of the sentence."""
+    newest, whole = numbers["strayed"][0], numbers["strayed"][-1]
+    if newest["worst"] <= DIGITS:
+        return [judge(numbers), "no_memory"]
+    return [judge(numbers), "memory", "still_off" if whole["worst"] > DIGITS else "nothing_left"]
+
+
+def fields(numbers: Numbers, _language: Language) -> dict[str, Any]:
+    """Compute the fields of the texts."""
+    return {**numbers, "newest": numbers["strayed"][0], "whole": numbers["strayed"][-1]}
+
+
+def rows(numbers: Numbers, language: Language) -> list[list[str]]:
+    """Build a row for each number of days read."""
+    return [
+        [language.number(line["days"], ","), language.small(line["worst"]), language.small(line["median"])]
+        for line in numbers["strayed"]
+    ]
 
 
 def draw(numbers: Numbers, language: Language) -> Figure:
-    """How far off by days read."""
+    """Draw how far off forecasts are by days read."""
     figure, (axes,) = new_figure(3.5)
     days = [line["days"] for line in numbers["strayed"]]
-    for key, line, label in (("worst", "-", ("worst", "pior")), ("median", "--", ("median", "mediana"))):
+    for key, line in (("worst", "-"), ("median", "--")):
         values = [max(row[key], 1e-16) for row in numbers["strayed"]]
-        axes.plot(days, values, line, color=ACCENT, marker="o", markersize=4, label=language(*label))
+        axes.plot(days, values, line, color=ACCENT, marker="o", markersize=4, label=language.text(f"life.{key}"))
     power_ticks(axes)
     axes.set_xlim(0, max(days) + 1)
-    axes.set_xlabel(language("days read on the state of another series", "dias lidos sobre o estado de outra série"))
-    axes.set_title(language("Forecast off by, relative to the price", "Erro da previsão, relativo ao preço"))
+    axes.set_xlabel(language.text("life.axis"))
+    axes.set_title(language.text("life.plot"))
     axes.legend(loc="best")
     return figure

@@ -16,7 +16,7 @@ from typing import Any
 from export.conversion.artefacts import DATA_FILES
 from export.conversion.convert import check_bundle
 from export.errors import GateRefused, InputError
-from export.evaluation.results import EVALUATION, digest_of
+from export.evaluation.evaluation_file import EVALUATION, digest_of
 from export.release.archive import Archive
 from export.schemas import as_json, parse_artefact
 

@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from export.data.prices import read_prices
-from export.evaluation.cases import cases_of
-from export.evaluation.folds import folds_of
+from export.evaluation.cases import cases_of, folds_of
 from export.evaluation.methods.garch import PERCENT, fit_garch
 from export.evaluation.methods.simple import stretches_of
 from tests.bench.measure import figures, readable, settle

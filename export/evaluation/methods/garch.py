@@ -1,4 +1,4 @@
-"""The GARCH(1,1) baseline with Student-t innovations: fitted by `arch`, filtered forward, simulated beyond a day."""
+"""GARCH(1,1) baseline with Student-t innovations: fitted by `arch`, filtered forward, simulated beyond a day."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from scipy.special import stdtrit
 from scipy.stats import qmc
 
 from export.data.prices import Prices
-from export.evaluation.cases import Array, Cases, Forecast
-from export.evaluation.folds import Fold
+from export.evaluation.cases import Array, Cases, Fold, Forecast
 from export.evaluation.methods.simple import SIGMA_FLOOR, stretches_of
 
 PERCENT = 100.0  # returns are fitted in percent, where the optimiser of `arch` is well conditioned
 LONGEST = 2_500  # returns of a fit, about ten years: bounds its time to some 20 ms
-PATHS = (
-    2**14
-)  # of a simulation, each with its mirror image: quantiles within 0.5% of the limit (root mean square), in 15 ms
+# Of a simulation, each with its mirror image: quantiles within 0.5% of the limit (root mean square), in 15 ms.
+PATHS = 2**14
 GRID = np.geomspace(0.1, 30, 7)  # starting variances of the simulation, × the mean square of the returns fitted on
 
 
@@ -41,24 +39,24 @@ class Garch:
 
     @property
     def unit(self) -> float:
-        """What turns a draw of t(df) into one with variance 1."""
+        """Factor that turns a draw of t(df) into one with variance 1."""
         return float(np.sqrt((self.df - 2) / self.df))
 
 
 @dataclasses.dataclass(frozen=True)
 class FitCounts:
-    """How the parameters of each series and fold came about; counts of several series add up."""
+    """Counts of how the parameters of each series and fold were found; those of several series add up."""
 
     fitted: int = 0
     kept: int = 0  # of the last fold with a fit, as this one was refused
     targeted: int = 0  # by variance targeting, as there was no such fold either
 
     def __add__(self, other: FitCounts) -> FitCounts:
-        """Both together."""
+        """Add both."""
         return FitCounts(self.fitted + other.fitted, self.kept + other.kept, self.targeted + other.targeted)
 
     def note(self) -> str:
-        """One line for the report."""
+        """Describe the fits in one line for the report."""
         total = self.fitted + self.kept + self.targeted
         return (
             f"GARCH: {total} fits; {self.kept + self.targeted} did not converge or were not stationary: "
@@ -66,17 +64,10 @@ class FitCounts:
         )
 
 
-def garch(prices: Prices, cases: Cases, folds: Sequence[Fold], levels: Sequence[float]) -> Forecast:
-    """Quantiles of GARCH(1,1)-t, fitted on each series for each fold; the median is step × mu."""
-    return counted_garch(prices, cases, folds, levels)[0]
+def garch(prices: Prices, cases: Cases, folds: Sequence[Fold], levels: Sequence[float]) -> tuple[Forecast, FitCounts]:
+    """Forecast the quantiles of GARCH(1,1)-t, fitted on each series for each fold, and count the fits.
 
-
-def counted_garch(
-    prices: Prices, cases: Cases, folds: Sequence[Fold], levels: Sequence[float]
-) -> tuple[Forecast, FitCounts]:
-    """`garch`, and how its parameters came about.
-
-    The parameters are those of the fold; the variance follows every return up to the cutoff.
+    The parameters are those of the fold; the variance follows every return up to the cutoff; the median is step × mu.
     """
     quantiles = np.full((len(cases), cases.horizon, len(levels)), np.nan)
     median = np.full((len(cases), cases.horizon), np.nan)
@@ -87,9 +78,9 @@ def counted_garch(
         for stretch in stretches:
             first = max(0, stretch.known - 1 - LONGEST)
             sample = returns[first : stretch.known - 1]
-            if found := fit_garch(sample):
-                fitted = found
-            counts += FitCounts(fitted=bool(found), kept=not found and bool(fitted), targeted=not fitted)
+            if fit := fit_garch(sample):
+                fitted = fit
+            counts += FitCounts(fitted=bool(fit), kept=not fit and bool(fitted), targeted=not fitted)
             parameters = fitted or targeted_garch(sample)
             until = int(stretch.cutoffs.max())
             variance = filter_variance(parameters, returns[first:until], backcast(sample))[stretch.cutoffs - first]
@@ -100,7 +91,7 @@ def counted_garch(
 
 
 def fit_garch(returns: Array) -> Garch | None:
-    """The maximum-likelihood fit to returns in percent; None where it does not converge or is not stationary."""
+    """Fit to returns in percent by maximum likelihood; None where it does not converge or is not stationary."""
     from arch import arch_model  # takes a second to import
 
     if returns.std() < PERCENT * SIGMA_FLOOR:
@@ -109,27 +100,27 @@ def fit_garch(returns: Array) -> Garch | None:
         warnings.simplefilter("ignore", RuntimeWarning)  # the optimiser may try parameters that overflow
         model = arch_model(returns, mean="Constant", vol="GARCH", p=1, q=1, dist="t", rescale=False)
         result = model.fit(disp="off", show_warning=False)
-    found = Garch(*(float(value) for value in np.asarray(result.params)))
+    fit = Garch(*(float(value) for value in np.asarray(result.params)))
     # At alpha + beta = 1, where a fifth of real fits end, the process is still strictly stationary (Nelson, 1990).
-    stationary = found.alpha + found.beta < 1 + 1e-6  # the optimiser keeps the bound to its own precision
-    return found if result.convergence_flag == 0 and stationary else None
+    stationary = fit.alpha + fit.beta < 1 + 1e-6  # the optimiser keeps the bound to its own precision
+    return fit if result.convergence_flag == 0 and stationary else None
 
 
 def targeted_garch(returns: Array) -> Garch:
-    """Parameters as daily prices often have them, around the sample's own mean and variance (in percent)."""
+    """Set parameters as daily prices often have them, around the sample's own mean and variance (in percent)."""
     alpha, beta, df = 0.09, 0.89, 4.7  # medians of 229 fits to 14 real series
     variance = max(returns.var(), (PERCENT * SIGMA_FLOOR) ** 2)
     return Garch(float(returns.mean()), float(variance) * (1 - alpha - beta), alpha, beta, df)
 
 
 def backcast(returns: Array) -> float:
-    """The variance before the first return, as `arch` has it: of the first 75, with weights that fall by 0.94."""
+    """Estimate the variance before the first return as `arch` does: of the first 75, with weights that fall by 0.94."""
     first = (returns - returns.mean())[:75]
     return float(np.average(first**2, weights=0.94 ** np.arange(len(first))))
 
 
 def filter_variance(parameters: Garch, returns: Array, before: float) -> Array:
-    """The variance of each return given those before it, and of the one that follows: (returns + 1,), in percent².
+    """Filter the variance of each return given those before it, and of the one that follows: (returns + 1,), percent².
 
     `before` is the variance, and the squared shock, before the first return. No lower than `SIGMA_FLOOR`².
     """
@@ -141,22 +132,22 @@ def filter_variance(parameters: Garch, returns: Array, before: float) -> Array:
 
 
 def step_quantiles(parameters: Garch, variance: Array, grid: Array, horizon: int, levels: Sequence[float]) -> Array:
-    """Quantiles of the return over 1 … `horizon` days, by the next day's variance: (variance, horizon, levels).
+    """Compute quantiles of the return over 1 … `horizon` days by next day's variance: (variance, horizon, levels).
 
     Step 1 is exact. Later steps are simulated from each variance of `grid`, rising; between them the quantile
     in units of the exact standard deviation is interpolated in the logarithm of the variance, beyond them held.
     """
     table = _standardised(parameters, grid, horizon, np.asarray(levels))  # (grid, horizon, levels)
     deviation = _deviation(parameters, variance, horizon)  # (variance, horizon)
-    found = np.empty((len(variance), horizon, len(levels)))
+    quantiles = np.empty((len(variance), horizon, len(levels)))
     for step in range(horizon):
         for index in range(len(levels)):
-            found[:, step, index] = np.interp(np.log(variance), np.log(grid), table[:, step, index])
-    return np.arange(1, horizon + 1)[:, None] * parameters.mu + deviation[:, :, None] * found
+            quantiles[:, step, index] = np.interp(np.log(variance), np.log(grid), table[:, step, index])
+    return np.arange(1, horizon + 1)[:, None] * parameters.mu + deviation[:, :, None] * quantiles
 
 
 def _deviation(parameters: Garch, variance: Array, horizon: int) -> Array:
-    """Standard deviation of the return over 1 … `horizon` days: (variance, horizon).
+    """Compute the standard deviation of the return over 1 … `horizon` days: (variance, horizon).
 
     Shocks are uncorrelated, so variances add; each expected one is omega + (alpha + beta) × the one before.
     """
@@ -168,7 +159,9 @@ def _deviation(parameters: Garch, variance: Array, horizon: int) -> Array:
 
 
 def _standardised(parameters: Garch, grid: Array, horizon: int, levels: Array) -> Array:
-    """Quantiles of the return over 1 … `horizon` days, less its mean, in standard deviations: (grid, horizon, levels).
+    """Simulate quantiles of the return over 1 … `horizon` days, less its mean, in standard deviations.
+
+    Returns (grid, horizon, levels).
 
     The innovations, hence every sum of shocks, are symmetric around 0: the quantile at level p is that of the
     sum's size at level |2p - 1|, with the sign of p - 1/2.
@@ -178,8 +171,8 @@ def _standardised(parameters: Garch, grid: Array, horizon: int, levels: Array) -
     shocks = np.sqrt((parameters.df - 2) * np.expm1(-2 / parameters.df * log_uniforms)) * cosines  # (horizon, paths)
     sign, size_level = np.sign(2 * levels - 1), np.abs(2 * levels - 1)
     deviation = _deviation(parameters, grid, horizon)  # (grid, horizon)
-    found = np.empty((len(grid), horizon, len(levels)))
-    found[:, 0] = parameters.unit * stdtrit(parameters.df, levels)
+    quantiles = np.empty((len(grid), horizon, len(levels)))
+    quantiles[:, 0] = parameters.unit * stdtrit(parameters.df, levels)
     variance, total = np.repeat(grid[:, None], PATHS, axis=1), np.zeros((len(grid), PATHS))
     for step in range(horizon):
         shock = np.sqrt(variance) * shocks[step]
@@ -187,13 +180,13 @@ def _standardised(parameters: Garch, grid: Array, horizon: int, levels: Array) -
         variance = parameters.omega + parameters.alpha * shock**2 + parameters.beta * variance
         if step:
             sizes = np.quantile(np.abs(total), size_level, axis=1).T  # (grid, levels)
-            found[:, step] = sign * sizes / deviation[:, step, None]
-    return found
+            quantiles[:, step] = sign * sizes / deviation[:, step, None]
+    return quantiles
 
 
 @functools.lru_cache(maxsize=4)
 def _random_points(horizon: int) -> tuple[Array, Array]:
-    """ln U and cos(2 pi V) of scrambled Sobol points, the same for every fit: (horizon, PATHS) each."""
+    """Draw ln U and cos(2 pi V) of scrambled Sobol points, the same for every fit: (horizon, PATHS) each."""
     points = qmc.Sobol(2 * horizon, rng=np.random.default_rng(0)).random_base2(int(np.log2(PATHS))).T
     # A scrambled point can be 0, whose logarithm is infinite.
     return np.log(np.maximum(points[:horizon], 1e-10)), np.cos(2 * np.pi * points[horizon:])

@@ -1,4 +1,4 @@
-"""The baselines without a fitted model: last price, drift, and past returns' quantiles with and without volatility."""
+"""Baselines without a fitted model: naive, drift, and quantiles of past returns with and without EWMA volatility."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from export.data.prices import Prices
-from export.evaluation.cases import MINIMUM_HISTORY, Array, Cases, Forecast
-from export.evaluation.folds import Fold
-
-Baseline = Callable[[Prices, Cases, Sequence[Fold], Sequence[float]], Forecast]
+from export.evaluation.cases import MINIMUM_HISTORY, Array, Cases, Fold, Forecast
 
 DECAY = 0.94  # of daily variance: J.P. Morgan/Reuters, RiskMetrics Technical Document, 4th ed. (1996), section 5.3
 WARM_UP = 20  # returns whose mean square starts the recursion
@@ -30,7 +27,7 @@ class Stretch:
 
 
 def stretches_of(prices: Prices, cases: Cases, folds: Sequence[Fold]) -> Iterator[tuple[Array, list[Stretch]]]:
-    """For each series with cases: the logarithms of its closes (closes,), and its stretches in the order of `folds`.
+    """Yield of each series with cases the logarithms of its closes (closes,) and its stretches in the order of `folds`.
 
     A fit may use the closes up to the fold's `known_until`; for a series so new that these are fewer than
     `MINIMUM_HISTORY`, its first `MINIMUM_HISTORY` closes, which all its cutoffs have behind them.
@@ -46,23 +43,13 @@ def stretches_of(prices: Prices, cases: Cases, folds: Sequence[Fold]) -> Iterato
         yield np.log(prices.y[rows]), stretches
 
 
-def cut_folds(folds: Sequence[Fold], which: NDArray[np.int64]) -> list[Fold]:
-    """The folds of `cases.take(which)`, `which` rising: the same `known_until`, so that every fit stays the same."""
-    cut = []
-    for fold in folds:
-        kept = np.flatnonzero(np.isin(which, fold.cases))
-        if len(kept):
-            cut.append(Fold(fold.known_until, kept))
-    return cut
-
-
 def naive(_prices: Prices, cases: Cases, _folds: Sequence[Fold], _levels: Sequence[float]) -> Forecast:
-    """The last price stays: a median of 0 at every step."""
+    """Forecast no change: a median of 0 at every step."""
     return Forecast(np.zeros((len(cases), cases.horizon)))
 
 
 def drift(prices: Prices, cases: Cases, folds: Sequence[Fold], _levels: Sequence[float]) -> Forecast:
-    """The past's trend goes on: step × the mean daily log return of the closes that the fold knows."""
+    """Continue the trend: step × the mean daily log return of the closes that the fold knows."""
     median = np.full((len(cases), cases.horizon), np.nan)
     for log, stretches in stretches_of(prices, cases, folds):
         for stretch in stretches:
@@ -72,12 +59,12 @@ def drift(prices: Prices, cases: Cases, folds: Sequence[Fold], _levels: Sequence
 
 
 def constant(prices: Prices, cases: Cases, folds: Sequence[Fold], levels: Sequence[float]) -> Forecast:
-    """Each step's empirical quantiles, of the returns over as many days that had ended by `known_until`."""
+    """Forecast each step's empirical quantiles, of the returns over as many days that had ended by `known_until`."""
     return _empirical(prices, cases, folds, levels, np.ones_like)
 
 
 def ewma(prices: Prices, cases: Cases, folds: Sequence[Fold], levels: Sequence[float]) -> Forecast:
-    """The volatility at the cutoff × the empirical quantiles of past returns, each over the volatility at its start.
+    """Forecast volatility at the cutoff × empirical quantiles of past returns, each over the volatility at its start.
 
     This is filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper, 1999) with `ewma_volatility`.
     """
@@ -85,7 +72,7 @@ def ewma(prices: Prices, cases: Cases, folds: Sequence[Fold], levels: Sequence[f
 
 
 def ewma_volatility(log_closes: Array) -> Array:
-    """Daily volatility known at each close, its own return included: (closes,), NaN before `WARM_UP` returns.
+    """Estimate daily volatility at each close, its own return included: (closes,), NaN before `WARM_UP` returns.
 
     σ²_t = 0.94 σ²_{t-1} + 0.06 r_t² (RiskMetrics), from the mean square of the first `WARM_UP` returns on,
     and no lower than `SIGMA_FLOOR`.
@@ -104,7 +91,7 @@ def _empirical(
     levels: Sequence[float],
     volatility: Callable[[Array], Array],  # (closes,) log closes → (closes,), NaN at first where not known yet
 ) -> Forecast:
-    found = np.full((len(cases), cases.horizon, len(levels) + 1), np.nan)  # the median stands last
+    forecast = np.full((len(cases), cases.horizon, len(levels) + 1), np.nan)  # the median stands last
     for log, stretches in stretches_of(prices, cases, folds):
         sigma = volatility(log)  # (closes,)
         first = int(np.isnan(sigma).sum())
@@ -112,5 +99,5 @@ def _empirical(
             standardised = (log[step:] - log[:-step]) / sigma[:-step]  # (closes - step,)
             for stretch in stretches:
                 quantiles = np.quantile(standardised[first : stretch.known - step], [*levels, 0.5])  # (levels + 1,)
-                found[stretch.cases, step - 1] = sigma[stretch.cutoffs, None] * quantiles
-    return Forecast(found[..., -1], found[..., :-1])
+                forecast[stretch.cases, step - 1] = sigma[stretch.cutoffs, None] * quantiles
+    return Forecast(forecast[..., -1], forecast[..., :-1])

@@ -1,1 +1,1 @@
-"""The evaluation's report and the model card: plots, tables, page."""
+"""Report of an evaluation and model card: pictures, tables, pages."""

@@ -1,13 +1,13 @@
-"""What the report says under each picture, and to who can't see it."""
+"""Caption and alternative text of each picture of the report."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from export.evaluation.report.loss_plot import best_epoch
-from export.evaluation.report.numbers import listed, number, percent, quotient
-from export.evaluation.report.plots import METHODS, TERCILES, Detail, compared, methods_of, steps_of
+from export.evaluation.report.numbers import LABELS, compared, listed, methods_of, number, percent, quotient, steps_of
+from export.evaluation.report.plots import Detail, best_epoch
+from export.evaluation.scores import TERCILES
 
 
 def _reliability(evaluation: dict[str, Any], _: Detail) -> tuple[str, str]:
@@ -36,7 +36,7 @@ def _coverage(evaluation: dict[str, Any], _: Detail) -> tuple[str, str]:
 
 def _pinball(evaluation: dict[str, Any], _: Detail) -> tuple[str, str]:
     tests = compared(evaluation, "pinball", 1)
-    ratios = listed(f"{number(line['ratio'], 3)} × that of {METHODS[name][0]}" for name, line in tests.items())
+    ratios = listed(f"{number(line['ratio'], 3)} × that of {LABELS[name]}" for name, line in tests.items())
     return (
         "Left of the line is better, and an interval across the line is no proven difference: one session ahead "
         f"Efemera’s loss is {ratios}.",
@@ -88,8 +88,8 @@ def _training(_: dict[str, Any], detail: Detail) -> tuple[str, str]:
     )
 
 
-# Of each picture: its caption, one sentence on what to see, and its alternative text, on what is drawn.
-WORDS: dict[str, Callable[[dict[str, Any], Detail], tuple[str, str]]] = {
+# Caption (what to see, one sentence) and alternative text (what is drawn) of each picture.
+CAPTIONS: dict[str, Callable[[dict[str, Any], Detail], tuple[str, str]]] = {
     "reliability": _reliability,
     "coverage": _coverage,
     "pinball": _pinball,

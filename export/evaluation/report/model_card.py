@@ -1,4 +1,4 @@
-"""The model card, `models/README.md`: what the files are, what the model is, and how it was judged."""
+"""Model card, `models/README.md`: the files, the model, and its evaluation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from export.conversion.parity import tolerance_for
-from export.evaluation.report.numbers import UNKNOWN, number, quotient, share_with_interval
+from export.evaluation.report.numbers import (
+    LABELS,
+    UNKNOWN,
+    compared,
+    methods_of,
+    number,
+    quotient,
+    share_with_interval,
+    steps_of,
+)
 from export.evaluation.report.page import VERDICTS
-from export.evaluation.report.plots import METHODS, compared, methods_of, steps_of
+from export.evaluation.scores import TERCILES
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 RIVALS = ("ewma", "garch", "constant")
@@ -18,19 +27,19 @@ LEVELS = ("50", "80", "95")
 
 
 def model_card(evaluation: dict[str, Any], manifest: dict[str, Any], notes: str = "") -> str:
-    """The page as Markdown; `notes`, Markdown too, go before the words on how it was judged."""
+    """Render the card as Markdown; `notes`, Markdown too, go before the words on how it was judged."""
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    told = _plain(evaluation)
+    escaped = _escaped(evaluation)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        evaluation=told,
+        evaluation=escaped,
         manifest=manifest,
-        training=_plain(manifest["training_data"]),
-        data=told["data"],
-        settings=told["settings"],
-        sentence=VERDICTS[told["verdict"]],
+        training=_escaped(manifest["training_data"]),
+        data=escaped["data"],
+        settings=escaped["settings"],
+        sentence=VERDICTS[escaped["verdict"]],
         rows=_rows(evaluation),
         rivals=[name for name in RIVALS if name in methods_of(evaluation, "all", 1)],
-        labels={name: label for name, (label, *_) in METHODS.items()},
+        labels=LABELS,
         steps=[_step(evaluation, step) for step in steps_of(evaluation)],
         thirds=_thirds(evaluation),
         notes=notes.strip(),
@@ -42,7 +51,7 @@ def _rows(evaluation: dict[str, Any]) -> list[list[str]]:
     methods = methods_of(evaluation, "all", 1)
     rows = []
     for name, scores in methods.items():
-        row = [METHODS[name][0], number(scores["rel_mae"], 4)]
+        row = [LABELS[name], number(scores["rel_mae"], 4)]
         if "pinball" in scores:
             row += [number(scores["pinball"], 6), number(quotient(scores["pinball"], methods["ewma"]["pinball"]), 4)]
             row += [_share(scores["coverage"].get(level)) for level in LEVELS]
@@ -63,25 +72,23 @@ def _step(evaluation: dict[str, Any], step: int) -> list[str]:
 
 
 def _thirds(evaluation: dict[str, Any]) -> str:
-    found = []
-    for name in ("low", "middle", "high"):
+    thirds = []
+    for name in TERCILES:
         cover = methods_of(evaluation, f"volatility {name}", 1).get("efemera", {}).get("coverage", {}).get("80")
-        found.append(f"{name} {_share(cover)}")
-    return ", ".join(found)
+        thirds.append(f"{name} {_share(cover)}")
+    return ", ".join(thirds)
 
 
 def _share(cover: dict[str, float] | None) -> str:
-    if cover is None:
-        return UNKNOWN
-    return share_with_interval(cover)
+    return UNKNOWN if cover is None else share_with_interval(cover)
 
 
-def _plain(value: Any) -> Any:
-    """Texts as one line that Markdown shows as it stands: names come from users."""
+def _escaped(value: Any) -> Any:
+    """Turn texts into one line that Markdown shows as it stands: names come from users."""
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _escaped(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_escaped(one) for one in value]
     if isinstance(value, str):
         for mark in "\\`*_{}[]<>#|&~":
             value = value.replace(mark, f"\\{mark}")

@@ -1,4 +1,4 @@
-"""Writes the report of an evaluation: one page that holds everything, and its pictures beside it."""
+"""Write the report of an evaluation: one page that holds everything, and its pictures beside it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
-from export.data.s3 import temporary_folder
-from export.errors import InputError
-from export.evaluation.report.captions import WORDS
-from export.evaluation.report.numbers import number, percent, quotient
-from export.evaluation.report.plots import DRAWERS, METHODS, Detail, draw_pictures, methods_of
+from export.evaluation.evaluation_file import write_files
+from export.evaluation.report.captions import CAPTIONS
+from export.evaluation.report.numbers import LABELS, methods_of, number, percent, quotient
+from export.evaluation.report.plots import DRAWERS, Detail, draw_pictures
 from export.evaluation.report.tables import FIRST_DAYS, tables_of
 
 PAGE = "report.html"
@@ -46,24 +45,16 @@ def write_report(folder: Path, evaluation: dict[str, Any], detail: Detail) -> li
     drawn = draw_pictures(evaluation, detail)
     files = {f"{name}.png": png for name, png in drawn.items()}
     files[PAGE] = _page(evaluation, detail, drawn).encode()
-    try:
-        with temporary_folder(folder) as staging:
-            for name, content in files.items():
-                (staging / name).write_bytes(content)
-            for name in files:
-                (staging / name).replace(folder / name)
-        for name in DRAWERS.keys() - drawn.keys():
-            (folder / f"{name}.png").unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"--report {folder}: can't be written ({error.strerror or error})") from None
-    return [folder / PAGE, *(folder / name for name in files if name != PAGE)]
+    stale = [f"{name}.png" for name in DRAWERS.keys() - drawn.keys()]
+    *pictures, page = write_files(folder, files, f"--report {folder}", stale)
+    return [page, *pictures]
 
 
 def _page(evaluation: dict[str, Any], detail: Detail, drawn: dict[str, bytes]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pictures = []
     for name, png in drawn.items():
-        caption, alt = WORDS[name](evaluation, detail)
+        caption, alt = CAPTIONS[name](evaluation, detail)
         pictures.append(Picture(name, caption, alt, base64.b64encode(png).decode()))
     everywhere = methods_of(evaluation, "all", 1)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
@@ -72,13 +63,13 @@ def _page(evaluation: dict[str, Any], detail: Detail, drawn: dict[str, bytes]) -
         figures=_key_figures(evaluation),
         pictures=pictures,
         tables=tables_of(evaluation),
-        everywhere=[METHODS[name][0] for name in everywhere],
-        seldom=[METHODS[name][0] for name in methods_of(evaluation, FIRST_DAYS, 1) if name not in everywhere],
+        everywhere=[LABELS[name] for name in everywhere],
+        seldom=[LABELS[name] for name in methods_of(evaluation, FIRST_DAYS, 1) if name not in everywhere],
     )
 
 
 def _key_figures(evaluation: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What the top of the page shows, one session ahead: value, what it is, what it should be."""
+    """Pick the figures at the top of the page, one session ahead: value, what it is, what it should be."""
     methods = methods_of(evaluation, "all", 1)
     ours, ewma = methods["efemera"], methods["ewma"]
     return [

@@ -1,26 +1,24 @@
-"""Draws the pictures of an evaluation."""
+"""Draw the pictures of an evaluation."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from export.evaluation.methods.names import LABELS
-from export.evaluation.report.fan_plots import Fan, draw_fans
-from export.evaluation.report.loss_plot import draw_training
-from export.evaluation.report.numbers import quotient
-from export.evaluation.report.style import DOTTED, FEW, STYLE, new_figure, put_legend
+from export.evaluation.report.fan_charts import Fan, draw_fans
+from export.evaluation.report.numbers import LABELS, compared, methods_of, quotient, steps_of
+from export.evaluation.report.style import DOTTED, FEW, new_figure, png_of, put_legend
+from export.evaluation.scores import TERCILES
 from export.forecast_plot import ACCENT, COVERAGE, FAN, INK, MUTED
 
-LOOKS = {
+LOOKS = {  # colour and marker
     "efemera": (ACCENT, "o"),
     "naive": (INK, "x"),
     "drift": ("#8a94a0", "v"),
@@ -30,56 +28,33 @@ LOOKS = {
     "auto_ets": ("#c0912f", "<"),
     "auto_theta": ("#3f9c8f", ">"),
 }
-METHODS = {name: (label, *LOOKS[name]) for name, label in LABELS.items()}  # label, colour, marker
-TERCILES = ("low", "middle", "high")  # of volatility at the cutoff
 SIGMAS = 1.96  # a normal 95% interval, to either side
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Detail:
-    """What the pictures need beyond `evaluation.json`."""
+    """Data of the pictures beyond `evaluation.json`."""
 
     fans: tuple[Fan, ...]  # best, median and worst; fewer where there are fewer series
     history: list[dict[str, float]] | None  # epoch, train_loss, validation_loss; None when it isn't known
 
 
 def draw_pictures(evaluation: dict[str, Any], detail: Detail) -> dict[str, bytes]:
-    """Name → PNG of every picture that the evaluation has numbers for; equal input gives equal bytes."""
+    """Draw every picture that the evaluation has numbers for: name → PNG; equal input gives equal bytes."""
     pictures = {}
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in another script
         for name, draw in DRAWERS.items():
-            if figure := draw(evaluation, detail):
-                file = io.BytesIO()
-                figure.savefig(file, format="png", metadata={"Software": None})
-                pictures[name] = file.getvalue()
+            if png := png_of(draw, evaluation, detail):
+                pictures[name] = png
     return pictures
 
 
-def methods_of(evaluation: dict[str, Any], part: str, step: int) -> dict[str, dict[str, Any]]:
-    """The measures of each method on one part at one step (0: all); empty where that wasn't judged."""
-    found = (line["methods"] for line in evaluation["scores"] if (line["part"], line["step"]) == (part, step))
-    methods: dict[str, dict[str, Any]] = next(found, {})
-    return {name: methods[name] for name in METHODS if name in methods}
-
-
-def compared(evaluation: dict[str, Any], measure: str, step: int) -> dict[str, dict[str, Any]]:
-    """Efemera against each baseline by one measure: name → ratio, low, high, statistic, p_value."""
-    lines = (line for line in evaluation["comparisons"] if (line["measure"], line["step"]) == (measure, step))
-    found = {line["against"]: line for line in lines}
-    return {name: found[name] for name in METHODS if name in found}
-
-
-def steps_of(evaluation: dict[str, Any]) -> list[int]:
-    """The steps ahead that were judged one by one, rising."""
-    return sorted({line["step"] for line in evaluation["scores"] if line["part"] == "all" and line["step"]})
-
-
 def _look(method: str) -> dict[str, Any]:
-    label, colour, marker = METHODS[method]
+    colour, marker = LOOKS[method]
     ours = method == "efemera"
     return {
-        "label": label,
+        "label": LABELS[method],
         "color": colour,
         "marker": marker,
         "markersize": 6 if ours else 4.5,
@@ -95,7 +70,7 @@ def _reliability(evaluation: dict[str, Any], _: Detail) -> Figure:
     upper.plot([0, 100], [0, 100], color=MUTED, linewidth=1, linestyle=DOTTED)
     lower.axhline(0, color=MUTED, linewidth=1, linestyle=DOTTED)
     lower.fill_between(100 * level, -band, band, color=FAN[0], linewidth=0, label="chance alone, 95%")
-    for name in METHODS:
+    for name in LABELS:
         if name in evaluation["reliability"]:
             promised, observed = 100 * np.array(evaluation["reliability"][name]).T  # (levels,) each
             upper.plot(promised, observed, **_look(name))
@@ -109,7 +84,7 @@ def _reliability(evaluation: dict[str, Any], _: Detail) -> Figure:
 
 
 def _independent_cases(evaluation: dict[str, Any]) -> float:
-    """As how many independent cases the judged ones count, by the interval of each coverage.
+    """Estimate as how many independent cases the judged ones count, by the interval of each coverage.
 
     Series move together: a binomial band over all cases would be too narrow.
     """
@@ -156,12 +131,12 @@ def _pinball(evaluation: dict[str, Any], _: Detail) -> Figure:
     for shift, filled, score, test in zip((-0.15, 0.15), (True, False), scores, tests, strict=True):
         for row, name in enumerate(names):
             ratio = quotient(score[name]["pinball"], score["ewma"]["pinball"])
-            _dot(upper, ratio, row + shift, METHODS[name][1], filled)
+            _dot(upper, ratio, row + shift, LOOKS[name][0], filled)
         for row, line in enumerate(test.values()):
             lower.plot([line["low"], line["high"]], [row + shift] * 2, color=ACCENT, linewidth=1.6)
             _dot(lower, line["ratio"], row + shift, ACCENT, filled)
-    upper.set_yticks(range(len(names)), [METHODS[name][0] for name in names])
-    lower.set_yticks(range(len(tests[0])), [METHODS[name][0] for name in tests[0]])
+    upper.set_yticks(range(len(names)), [LABELS[name] for name in names])
+    lower.set_yticks(range(len(tests[0])), [LABELS[name] for name in tests[0]])
     upper.set_title("Pinball loss of each method, EWMA = 1")
     lower.set_title("Efemera ÷ each baseline, 95% intervals")
     lower.set_xlabel("ratio of losses: smaller is better")
@@ -225,7 +200,7 @@ def _horizon(evaluation: dict[str, Any], _: Detail) -> Figure:
 
 
 def _by_step(axes: Axes, evaluation: dict[str, Any], key: str, measure: str, reference: str) -> None:
-    """One line a method of its `key` ÷ the reference's, with the intervals of Efemera's comparison."""
+    """Draw one line a method of its `key` ÷ the reference's, with the intervals of Efemera's comparison."""
     steps = steps_of(evaluation)
     scores = [methods_of(evaluation, "all", step) for step in steps]
     axes.axhline(1, color=MUTED, linewidth=1, linestyle=DOTTED)
@@ -243,7 +218,32 @@ def _fans(evaluation: dict[str, Any], detail: Detail) -> Figure | None:
 
 
 def _training(_: dict[str, Any], detail: Detail) -> Figure | None:
-    return draw_training(detail.history) if detail.history else None
+    """Draw training and validation loss by epoch, and which epoch's weights were kept."""
+    history = detail.history
+    if not history:
+        return None
+    figure, (axes,) = new_figure(3.6)
+    epochs = [line["epoch"] for line in history]
+    marker = "o" if len(epochs) <= FEW else None
+    for key, colour in (("train_loss", MUTED), ("validation_loss", ACCENT)):
+        label = key.replace("_loss", "").replace("train", "training")
+        losses = [line[key] for line in history]
+        axes.plot(epochs, losses, color=colour, linewidth=1.6, marker=marker, markersize=3.5, label=label)
+    best = best_epoch(history)
+    label = f"lowest, epoch {best['epoch']:g}"
+    axes.plot(best["epoch"], best["validation_loss"], "o", color=ACCENT, markersize=9, fillstyle="none", label=label)
+    axes.set_title("Loss while training")
+    axes.set_xlabel("epoch")
+    axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+    axes.set_ylabel("pinball loss, scaled")
+    axes.locator_params(axis="x", integer=True)
+    put_legend(figure, axes)
+    return figure
+
+
+def best_epoch(history: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Find the epoch whose validation loss is lowest."""
+    return min(history, key=lambda line: line["validation_loss"])
 
 
 DRAWERS = {

@@ -1,9 +1,12 @@
-"""How the pictures of a report look: letters, size, panels and legend."""
+"""Style of the pictures of reports: fonts, size, panels, legend; rendering to PNG."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -35,7 +38,7 @@ FEW = 24  # months or epochs up to which each is marked by a dot
 
 
 def new_figure(height: float, panels: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
-    """Panels one above the other, `height` inches in all."""
+    """Make panels one above the other, `height` inches in all."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained", dpi=DPI)
     grid = list(figure.subplots(panels, 1, squeeze=False, **options)[:, 0])
     for axes in grid:
@@ -46,5 +49,14 @@ def new_figure(height: float, panels: int = 1, **options: Any) -> tuple[Figure, 
 
 
 def put_legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
-    """The labels of one panel under them all."""
+    """Put the labels of one panel under them all."""
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+
+
+def png_of(draw: Callable[..., Figure | None], *arguments: Any) -> bytes:
+    """Draw in this style and render as a PNG, empty without a figure; equal figures give equal bytes."""
+    with mpl.rc_context(STYLE):
+        figure, file = draw(*arguments), io.BytesIO()
+        if figure:
+            figure.savefig(file, format="png", metadata={"Software": None})
+        return file.getvalue()

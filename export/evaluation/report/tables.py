@@ -1,11 +1,21 @@
-"""The tables of a report."""
+"""Tables of the report: scores, coverage, comparisons, single series."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from export.evaluation.report.numbers import digits, interval, number, p_value, percent, quotient, share_with_interval
-from export.evaluation.report.plots import METHODS, compared, methods_of
+from export.evaluation.report.numbers import (
+    LABELS,
+    compared,
+    digits,
+    interval,
+    methods_of,
+    number,
+    p_value,
+    percent,
+    quotient,
+    share_with_interval,
+)
 
 FIRST_DAYS = "first days of folds"  # the part that AutoETS and AutoTheta forecast too
 WHEN = ((1, "one session ahead"), (0, "all steps"))
@@ -21,7 +31,7 @@ class Table(NamedTuple):
 
 
 def tables_of(evaluation: dict[str, Any]) -> list[Table]:
-    """In the order of the page: pooled, against each baseline, with the slow methods if they were judged, by series."""
+    """Build the tables in the order of the page: pooled, by baseline, with the slow methods, by series."""
     pooled = [table(evaluation, step, when) for step, when in WHEN for table in (_median, _distribution, _coverage)]
     return [*pooled, _comparisons(evaluation), *_first_days(evaluation), _by_series(evaluation)]
 
@@ -34,7 +44,7 @@ def _median(evaluation: dict[str, Any], step: int, when: str) -> Table:
         ["Method", "Error ÷ naive", "Theil’s U", "MASE", "RMSSE", "R²", "Direction right", "Majority"],
         [
             [
-                METHODS[name][0],
+                LABELS[name],
                 *(number(scores[key], 4) for key in ("rel_mae", "theils_u", "mase", "rmsse", "r2")),
                 share_with_interval(scores["direction"]),
                 percent(scores["direction"]["majority"]),
@@ -44,40 +54,47 @@ def _median(evaluation: dict[str, Any], step: int, when: str) -> Table:
     )
 
 
-def _told(evaluation: dict[str, Any], step: int) -> dict[str, dict[str, Any]]:
-    """The methods that forecast a distribution."""
+def _with_quantiles(evaluation: dict[str, Any], step: int) -> dict[str, dict[str, Any]]:
+    """Look up the methods that forecast a distribution."""
     return {name: scores for name, scores in methods_of(evaluation, "all", step).items() if "pinball" in scores}
 
 
 def _distribution(evaluation: dict[str, Any], step: int, when: str) -> Table:
-    told = _told(evaluation, step)
+    scored = _with_quantiles(evaluation, step)
     return Table(
         f"The distribution, {when}",
         "Losses: lower is better.",
-        ["Method", "Pinball", "÷ EWMA", "WQL", "CRPS", *(f"Winkler {level}%" for level in told["efemera"]["winkler"])],
+        [
+            "Method",
+            "Pinball",
+            "÷ EWMA",
+            "WQL",
+            "CRPS",
+            *(f"Winkler {level}%" for level in scored["efemera"]["winkler"]),
+        ],
         [
             [
-                METHODS[name][0],
+                LABELS[name],
                 digits(scores["pinball"]),
-                number(quotient(scores["pinball"], told["ewma"]["pinball"]), 4),
+                number(quotient(scores["pinball"], scored["ewma"]["pinball"]), 4),
                 *(digits(scores[key]) for key in ("wql", "crps")),
                 *map(digits, scores["winkler"].values()),
             ]
-            for name, scores in told.items()
+            for name, scores in scored.items()
         ],
     )
 
 
 def _coverage(evaluation: dict[str, Any], step: int, when: str) -> Table:
-    told = _told(evaluation, step)
-    levels = list(told["efemera"]["coverage"])
+    scored = _with_quantiles(evaluation, step)
+    levels = list(scored["efemera"]["coverage"])
     return Table(
         f"Coverage, {when}",
         "Nearer to its promise is better; in brackets the 95% interval over dates.",
         ["Method", *(f"Within {level}%" for level in levels)],
         [
-            [METHODS[name][0], *(share_with_interval(scores["coverage"][level]) for level in levels)]
-            for name, scores in told.items()
+            [LABELS[name], *(share_with_interval(scores["coverage"][level]) for level in levels)]
+            for name, scores in scored.items()
         ],
     )
 
@@ -85,7 +102,7 @@ def _coverage(evaluation: dict[str, Any], step: int, when: str) -> Table:
 def _comparisons(evaluation: dict[str, Any]) -> Table:
     rows = [
         [
-            METHODS[name][0],
+            LABELS[name],
             measure,
             ahead,
             number(line["ratio"], 4),
@@ -120,7 +137,7 @@ def _first_days(evaluation: dict[str, Any]) -> list[Table]:
             + [f"Error ÷ naive, {when}" for _, when in WHEN],
             [
                 [
-                    METHODS[name][0],
+                    LABELS[name],
                     *(number(quotient(score[name].get("pinball"), score["ewma"]["pinball"]), 4) for score in scores),
                     *(number(score[name]["rel_mae"], 4) for score in scores),
                 ]

@@ -13,9 +13,9 @@ from scipy.stats import t as student
 
 from export.conversion.convert import export_bundle
 from export.data.prices import make_prices
-from export.evaluation.methods.refitted import known_to
+from export.evaluation.backtest import Settings
+from export.evaluation.methods.efemera import known_to
 from export.evaluation.promotion import stand
-from export.evaluation.runs import Settings
 from export.training.config import Config
 from export.training.train import train
 
@@ -71,7 +71,7 @@ class InThisProcess(ThreadPoolExecutor):
         super().__init__(1, initializer=initializer, initargs=initargs)
 
 
-in_this_process = patch("export.evaluation.evaluate.ProcessPoolExecutor", InThisProcess)
+in_this_process = patch("export.evaluation.baselines.ProcessPoolExecutor", InThisProcess)
 
 
 @cache

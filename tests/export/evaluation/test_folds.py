@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from export.data.prices import make_prices
-from export.evaluation.cases import cases_of
-from export.evaluation.folds import folds_of
+from export.evaluation.cases import cases_of, folds_of
 from tests.export.evaluation.made import DAY, market
 
 

@@ -106,13 +106,3 @@ def test_a_champion_that_is_not_whole_is_named(efemera, files):
     code, _, err = efemera("promote", "fine", "-p", "prices.csv", "--champion", "narrow", *QUICK)
     assert code == 3
     assert err.startswith("efemera: narrow/weights.npz: not the file that manifest.json names")
-
-
-def test_a_champion_of_other_quantiles_is_not_compared(efemera, files, model):
-    before = contents(model)
-    code, _, err = efemera("promote", files / "fine", "-p", "prices.csv", "--champion", model, *QUICK)
-    assert code == 2
-    assert err.endswith(
-        "do not forecast the same steps and quantiles; there is no fair comparison, so promote with --no-champion\n"
-    )
-    assert contents(model) == before

@@ -9,8 +9,8 @@ import pytest
 
 from export.conversion.artefacts import DATA_FILES
 from export.errors import GateRefused, InputError
+from export.evaluation.evaluation_file import digest_of
 from export.evaluation.promotion import promote, stand
-from export.evaluation.results import digest_of
 from lambda_fn.model.forecaster import Forecaster, ModelRefused
 from tests.export.evaluation.simulated import QUICK, contents, exported, gate, in_this_process, put, world
 

@@ -23,8 +23,8 @@ def gradients(rnn=1e-20, lstm=1e-18, opened=0.8, trained=1e-9):
     return {"norms": norms, "left": left, "factor": factor, "guide": {"factor": 0.8, "after_100": 0.8**100}}
 
 
-def recalls(rnn=5, gru=60, lstm=60, seeds=3):
-    """Each cell recalls up to a lag and nothing beyond."""
+def recalls(rnn=5, gru=60, lstm=60, seeds=3, blurred=0.01):
+    """Each cell recalls up to a lag and nothing beyond, or, `blurred`, in part."""
     reach = {"rnn": rnn, "gru": gru, "lstm": lstm}
     return {
         "steps": 1000,
@@ -32,7 +32,7 @@ def recalls(rnn=5, gru=60, lstm=60, seeds=3):
         "seeds": seeds,
         **{
             kind: {
-                name: [{lag: 0.99 if int(lag) <= far else 0.01 * seed for lag in LAGS} for seed in range(seeds)]
+                name: [{lag: 0.99 if int(lag) <= far else blurred * seed for lag in LAGS} for seed in range(seeds)]
                 for name, far in reach.items()
             }
             for kind in ("recalled", "correlations")

@@ -1,6 +1,7 @@
 """`efemera lab` as a user meets it: sentences, one page, every number in a file, one line for a mistake."""
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -130,8 +131,7 @@ def test_ctrl_c_keeps_what_has_ended(efemera, tmp_path, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
         return real.measure(setup)
 
-    broken = type(real)(interrupted, real.judge, real.tell, real.draw)
-    monkeypatch.setitem(laboratory.EXPERIMENTS, "gradient", broken)
+    monkeypatch.setitem(laboratory.EXPERIMENTS, "gradient", dataclasses.replace(real, measure=interrupted))
     code, out, err = efemera("lab", "parameters", "gradient", "--fast", "-o", tmp_path)
     assert code == 130
     assert f"interrupted; finished and written: parameters in {tmp_path}" in err

@@ -1,11 +1,9 @@
 """The long memory: an LSTM wired by hand solves the task exactly, a cell without memory not at all."""
 
-import pytest
 import torch
 from torch import nn
 
 from export.lab import long_recall
-from export.lab.experiment import FAILS, HOLDS, IN_PART
 from export.lab.language import ENGLISH
 from tests.export.lab.numbers import recalls
 
@@ -62,34 +60,6 @@ def test_the_marked_value_is_the_one_asked_for():
         assert x[row, 60 - lag, 0] == values[row]
 
 
-def blurred():
-    """The simple RNN still recalls more than half at the longest lag."""
-    numbers = recalls(rnn=50)
-    for run in numbers["recalled"]["rnn"]:
-        run["60"] = 0.6
-    return numbers
-
-
-@pytest.mark.parametrize(
-    ("numbers", "verdict", "words"),
-    [
-        (recalls(), HOLDS, "the LSTM holds it, and the RNN, which recalls nearly all of them up to 5 days, does not"),
-        (recalls(rnn=0), HOLDS, "which recalls nearly all of them at no distance"),
-        (
-            recalls(lstm=30),
-            IN_PART,
-            "the LSTM recalls nearly all up to 30 days and the RNN up to 5 days, so the LSTM reaches farther",
-        ),
-        (blurred(), IN_PART, "the LSTM holds it; the RNN recalls nearly all up to 50 days, and fails later than said"),
-        (recalls(rnn=60), FAILS, "no longer memory of the LSTM's shows"),
-        (recalls(rnn=10, lstm=1), FAILS, "the LSTM recalls nearly all up to 1 day and the RNN up to 10 days"),
-    ],
-)
-def test_the_sentence_follows_the_measurement(numbers, verdict, words):
-    assert long_recall.judge(numbers) == verdict
-    assert words in long_recall.tell(numbers, ENGLISH).sentence
-
-
 def test_one_seed_has_no_spread():
-    assert long_recall.tell(recalls(seeds=1), ENGLISH).rows[-1][1] == "0%"
-    assert long_recall.tell(recalls(seeds=3), ENGLISH).rows[-1][1] == "1% (0–2%)"
+    assert long_recall.rows(recalls(seeds=1), ENGLISH)[-1][1] == "0%"
+    assert long_recall.rows(recalls(seeds=3), ENGLISH)[-1][1] == "1% (0–2%)"

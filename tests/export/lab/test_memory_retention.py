@@ -1,13 +1,10 @@
-"""What is kept over 50 days: products by hand, and a sentence for each outcome."""
+"""What is kept over 50 days: products by hand, of windows of one series each."""
 
 import numpy as np
 import pytest
 import torch
 
 from export.lab import memory_retention
-from export.lab.experiment import FAILS, HOLDS, IN_PART
-from export.lab.language import ENGLISH
-from tests.export.lab.numbers import kepts
 
 
 def test_constant_gates_keep_their_powers_and_halve_when_these_do():
@@ -28,17 +25,3 @@ def test_windows_are_of_one_series_each(prices):
             for name in prices.ids
             for cut in np.lib.stride_tricks.sliding_window_view(prices.series(name)[1], 60)
         )
-
-
-@pytest.mark.parametrize(
-    ("numbers", "verdict", "words"),
-    [
-        (kepts(trained=(0.7, 1e-5)), HOLDS, "it does carry the past that far"),
-        (kepts(), IN_PART, "one trained to remember keeps 99.0% in its best unit. Prices did not ask for it"),
-        (kepts(recall_best=0.2), FAILS, "and one trained to remember keeps 20.0%"),
-        (kepts(trained=()), IN_PART, "and of 2, 0.01."),
-    ],
-)
-def test_the_sentence_follows_the_measurement(numbers, verdict, words):
-    assert memory_retention.judge(numbers) == verdict
-    assert words in memory_retention.tell(numbers, ENGLISH).sentence

@@ -6,9 +6,7 @@ import torch
 
 from export.lab import state_reset
 from export.lab.experiment import FAILS, HOLDS, Setup
-from export.lab.language import ENGLISH
 from tests.export.conftest import SMALL, stirred
-from tests.export.lab.numbers import lives
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +77,3 @@ def test_reading_a_window_in_two_parts_on_its_own_state_is_reading_it_whole(netw
         _, state = network.lstm(x[:, :40])
         parts, _ = state_reset.with_memory(network, windows, state, 20)
         torch.testing.assert_close(parts, network(windows)[1])
-
-
-@pytest.mark.parametrize(
-    ("numbers", "verdict", "words"),
-    [
-        (lives(), HOLDS, "PETR4 asked after VALE3 gives bit for bit the answer that it gives alone"),
-        (lives(equal=3), FAILS, "only 3 of 16 orders gave the answer of a series asked alone"),
-        (lives(), HOLDS, "off by up to 5.00%; after all 60 days it would still be off by up to 3.0 × 10⁻⁶"),
-        (lives(after_all=0.0), HOLDS, "after all 60 days nothing of it would be left"),
-        (lives(worst=0.0, after_all=0.0), HOLDS, "A server that kept h and c would answer the same"),
-    ],
-)
-def test_the_sentence_follows_the_measurement(numbers, verdict, words):
-    assert state_reset.judge(numbers) == verdict
-    assert words in state_reset.tell(numbers, ENGLISH).sentence.replace("\u00a0", " ")

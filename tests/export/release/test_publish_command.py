@@ -145,7 +145,7 @@ def test_a_verdict_that_is_no_praise_is_archived_and_told(efemera, tmp_path, ver
     if verdict == "unevaluated":
         (tmp_path / "set" / "evaluation.json").unlink()
     else:
-        from export.evaluation.results import digest_of
+        from export.evaluation.evaluation_file import digest_of
 
         path = tmp_path / "set" / "evaluation.json"
         evaluation = json.loads(path.read_text()) | {"verdict": verdict}

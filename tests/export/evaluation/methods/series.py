@@ -8,8 +8,7 @@ import numpy as np
 
 from export.data.prices import make_prices
 from export.data.sample import made_market
-from export.evaluation.cases import cases_of
-from export.evaluation.folds import folds_of
+from export.evaluation.cases import cases_of, folds_of
 
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 HORIZON = 3

@@ -8,21 +8,18 @@ from arch import arch_model
 from scipy import stats
 
 from export.data.prices import make_prices
-from export.evaluation.cases import cases_of
-from export.evaluation.folds import folds_of
+from export.evaluation.cases import cases_of, cut_folds, folds_of
 from export.evaluation.methods import garch as module
 from export.evaluation.methods.garch import (
     FitCounts,
     Garch,
     backcast,
-    counted_garch,
     filter_variance,
     fit_garch,
     garch,
     step_quantiles,
     targeted_garch,
 )
-from export.evaluation.methods.simple import cut_folds
 from tests.export.evaluation.methods.series import (
     LEVELS,
     assert_equal_forecasts,
@@ -98,7 +95,7 @@ def test_later_steps_agree_with_a_simulation_by_brute_force(parameters, variance
 def test_the_variance_of_a_cutoff_follows_the_folds_fit_by_arch_day_by_day():
     prices = market(series=1)
     cases, folds = cut(prices)
-    forecast = garch(prices, cases, folds, LEVELS)
+    forecast, _ = garch(prices, cases, folds, LEVELS)
     days, closes = prices.series("S0")
     returns = 100 * np.diff(np.log(closes))
     for fold in folds:
@@ -116,7 +113,7 @@ def test_the_variance_of_a_cutoff_follows_the_folds_fit_by_arch_day_by_day():
 def test_simulated_data_are_covered_as_promised():
     prices = simulated_prices(days=1300, series=3)
     cases = cases_of(prices, 60, 5, prices.ds[500])
-    forecast, counts = counted_garch(prices, cases, folds_of(prices, cases, 200), LEVELS)
+    forecast, counts = garch(prices, cases, folds_of(prices, cases, 200), LEVELS)
     assert counts == FitCounts(fitted=12)
     for low, high, promised in ((0, -1, 0.95), (1, -2, 0.8)):
         inside = (cases.returns >= forecast.quantiles[..., low]) & (cases.returns <= forecast.quantiles[..., high])
@@ -127,7 +124,7 @@ def test_simulated_data_are_covered_as_promised():
 
 def test_quantiles_are_complete_and_rise_around_the_median():
     prices = market()
-    forecast = garch(prices, *cut(prices), LEVELS)
+    forecast, _ = garch(prices, *cut(prices), LEVELS)
     assert_ordered(forecast)
     np.testing.assert_allclose(forecast.median, forecast.quantiles[..., LEVELS.index(0.5)], rtol=1e-9)
 
@@ -137,7 +134,7 @@ def test_closes_after_a_cutoff_change_no_forecast_of_it(day):
     prices = market()
     after = prices.ds.min() + day
     cases, folds = cut(prices)
-    forecasts = [garch(table, cases, folds, LEVELS) for table in (prices, poisoned(prices, after))]
+    forecasts = [garch(table, cases, folds, LEVELS)[0] for table in (prices, poisoned(prices, after))]
     assert_equal_forecasts(*forecasts, where=cases.cutoffs <= after)
     assert not np.allclose(forecasts[0].quantiles, forecasts[1].quantiles)
 
@@ -159,23 +156,25 @@ def test_a_fit_sees_the_last_returns_up_to_known_until_and_no_others(monkeypatch
 def test_one_series_alone_gets_the_forecasts_it_gets_among_others():
     prices = market()
     cases, folds = cut(prices)
-    together = garch(prices, cases, folds, LEVELS)
+    together, _ = garch(prices, cases, folds, LEVELS)
     for owner in range(2):
         own = np.flatnonzero(cases.owners == owner)
-        alone = garch(prices, cases.take(own), cut_folds(folds, own), LEVELS)
+        alone, _ = garch(prices, cases.take(own), cut_folds(folds, own), LEVELS)
         np.testing.assert_array_equal(alone.quantiles, together.quantiles[own])
 
 
 def test_another_unit_of_price_changes_nothing():
     prices = market()
     cases, folds = cut(prices)
-    forecasts = (garch(table, cases, folds, LEVELS) for table in (prices, dataclasses.replace(prices, y=prices.y * 7)))
+    forecasts = (
+        garch(table, cases, folds, LEVELS)[0] for table in (prices, dataclasses.replace(prices, y=prices.y * 7))
+    )
     assert_equal_forecasts(*forecasts, atol=1e-6)
 
 
 def test_a_series_that_stands_still_is_set_by_variance_targeting():
     prices = make_prices({"FLAT": (np.datetime64("2018-01-01") + np.arange(300), np.full(300, 5.0))})
-    forecast, counts = counted_garch(prices, *cut(prices, refit_every=20), LEVELS)
+    forecast, counts = garch(prices, *cut(prices, refit_every=20), LEVELS)
     assert counts == FitCounts(targeted=3)
     assert_ordered(forecast)
     assert np.abs(forecast.quantiles).max() < 1e-3
@@ -186,7 +185,7 @@ def test_a_refused_fit_keeps_the_parameters_of_the_fold_before(monkeypatch):
     cases, folds = cut(prices)
     fits = iter([fit_garch(simulate(CALM, 500, seed=1)), None, None])
     monkeypatch.setattr(module, "fit_garch", lambda _: next(fits))
-    forecast, counts = counted_garch(prices, cases, folds, LEVELS)
+    forecast, counts = garch(prices, cases, folds, LEVELS)
     assert counts == FitCounts(fitted=1, kept=2)
     assert len(np.unique(forecast.median[:, 0])) == 1
 

@@ -8,9 +8,8 @@ import torch
 
 from export.data.prices import make_prices
 from export.errors import InputError
-from export.evaluation.cases import cases_of
-from export.evaluation.evaluate import folds_for
-from export.evaluation.methods.refitted import BLOCK, forecast, known_to, refitted
+from export.evaluation.cases import cases_of, folds_of
+from export.evaluation.methods.efemera import WINDOWS_PER_BATCH, forecast, known_to, refitted
 from tests.export.conftest import stirred
 from tests.export.evaluation.simulated import QUICK, SMALL, garch_walk, random_walk
 
@@ -31,7 +30,7 @@ def other_future(prices, day):
 
 def cut(prices, refit_every=60):
     cases = cases_of(prices, SMALL.window, SMALL.horizon, prices.ds.min() + 300)
-    return cases, folds_for(prices, cases, refit_every)
+    return cases, folds_of(prices, cases, refit_every)
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
@@ -85,7 +84,7 @@ def _of_fold(trained_on, windows_of, cases, fold, config):
         return forecast(network, windows_of, asked)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("export.evaluation.methods.refitted.forecast", keep)
+        patched.setattr("export.evaluation.methods.efemera.forecast", keep)
         found = refitted(trained_on, cases, [fold], config).quantiles[fold.cases]
     assert len(kept) == 1
     return found
@@ -118,9 +117,9 @@ def test_a_forecast_is_the_networks_own_answer_to_the_last_window():
     prices, _ = garch_walk(series=2, days=460)
     cases, _ = cut(prices)
     network = stirred(SMALL)
-    assert len(cases) > BLOCK  # so that blocks are joined
+    assert len(cases) > WINDOWS_PER_BATCH  # so that blocks are joined
     found = forecast(network, prices, cases)
-    for case in (0, BLOCK - 1, BLOCK, len(cases) - 1):
+    for case in (0, WINDOWS_PER_BATCH - 1, WINDOWS_PER_BATCH, len(cases) - 1):
         days, closes = prices.series(prices.ids[cases.owners[case]])
         window = closes[days <= cases.cutoffs[case]][-SMALL.window :]
         with torch.no_grad():
@@ -134,7 +133,7 @@ def test_a_fold_with_too_little_to_train_on_says_so():
     prices = random_walk(series=1, days=300)
     config = dataclasses.replace(SMALL, window=240)
     cases = cases_of(prices, config.window, config.horizon, prices.ds.min())
-    folds = folds_for(prices, cases, QUICK.refit_every)
+    folds = folds_of(prices, cases, QUICK.refit_every)
     with pytest.raises(InputError, match="no window is left for the (training|validation) part: 248 sessions"):
         refitted(prices, cases, folds, config)
 
@@ -142,7 +141,7 @@ def test_a_fold_with_too_little_to_train_on_says_so():
 def test_a_table_of_series_that_are_all_too_new_says_so():
     prices = random_walk(series=1, days=300)
     cases = cases_of(prices, SMALL.window, SMALL.horizon, prices.ds.min())
-    folds = folds_for(prices, cases, QUICK.refit_every)
+    folds = folds_of(prices, cases, QUICK.refit_every)
     early = [dataclasses.replace(folds[0], known_until=prices.ds.min() + 20)]
     with pytest.raises(InputError, match="no window is left for the training part"):
         refitted(prices, cases, early, SMALL)

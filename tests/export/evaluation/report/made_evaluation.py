@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export.evaluation.report import style
-from export.evaluation.report.fan_plots import Fan
+from export.evaluation.report.fan_charts import Fan
 from export.evaluation.report.plots import Detail
 
 LEVELS = [0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975]

@@ -230,23 +230,11 @@ def test_when_a_drawing_fails_nothing_is_touched(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("fans_alone")
-def test_when_writing_fails_no_half_file_is_left_and_the_folder_is_named(tmp_path, monkeypatch):
-    def full(self, content):
-        self.write_text(repr(content)[:9])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(InputError, match="--report .*out: can't be written .No space left on device"):
-        write_report(tmp_path / "out", made_evaluation(), made_detail())
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-@pytest.mark.usefixtures("fans_alone")
 def test_a_file_in_place_of_the_folder_is_said(tmp_path):
     (tmp_path / "taken").touch()
-    with pytest.raises(InputError, match="taken: can't be written"):
+    with pytest.raises(InputError, match="--report .*taken: can't be written"):
         write_report(tmp_path / "taken", made_evaluation(), made_detail())
 
 
 def test_every_picture_has_its_words():
-    assert page.WORDS.keys() == plots.DRAWERS.keys()
+    assert page.CAPTIONS.keys() == plots.DRAWERS.keys()

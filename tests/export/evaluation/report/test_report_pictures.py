@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from export.evaluation.report import plots
-from export.evaluation.report.fan_plots import draw_fans
-from export.evaluation.report.loss_plot import draw_training
-from export.evaluation.report.plots import DRAWERS, draw_pictures
+from export.evaluation.report.fan_charts import draw_fans
+from export.evaluation.report.numbers import methods_of
+from export.evaluation.report.plots import DRAWERS, Detail, draw_pictures
 from tests.export.evaluation.report.made_evaluation import (
     LEVELS,
     coarse_pictures,
@@ -39,7 +39,7 @@ def test_an_evaluation_of_too_few_dates_for_intervals_is_drawn_without_them():
     assert not any(segment.size for lines in axes.collections for segment in lines.get_segments())
     ours = next(line for line in axes.lines if line.get_label() == "Efemera")
     shares = [
-        100 * plots.methods_of(evaluation, f"volatility {name}", 1)["efemera"]["coverage"]["80"]["share"]
+        100 * methods_of(evaluation, f"volatility {name}", 1)["efemera"]["coverage"]["80"]["share"]
         for name in ("low", "middle", "high")
     ]
     assert ours.get_ydata().tolist() == shares
@@ -48,7 +48,7 @@ def test_an_evaluation_of_too_few_dates_for_intervals_is_drawn_without_them():
 def test_the_band_of_chance_is_as_wide_as_the_coverage_is_unsure():
     """Not binomial over all cases, which move together."""
     evaluation = made_evaluation()
-    cover = plots.methods_of(evaluation, "all", 1)["efemera"]["coverage"]
+    cover = methods_of(evaluation, "all", 1)["efemera"]["coverage"]
     cover["80"] = {"share": 0.8, "low": 0.8 - 0.0392, "high": 0.8 + 0.0392}  # two standard errors of 0.02: 400 cases
     assert plots._independent_cases(evaluation) == pytest.approx(400, rel=1e-3)
 
@@ -67,6 +67,6 @@ def test_each_fan_opens_at_the_close_of_its_cutoff_and_ends_at_its_last_quantile
 
 def test_the_ring_is_around_the_lowest_validation_loss():
     history = [{"epoch": epoch, "train_loss": 0.5, "validation_loss": loss} for epoch, loss in enumerate([3, 1, 2])]
-    ring = draw_training(history).axes[0].lines[-1]
+    ring = plots._training({}, Detail((), history)).axes[0].lines[-1]
     assert (ring.get_xdata(), ring.get_ydata()) == ([1], [1])
     assert ring.get_label() == "lowest, epoch 1"

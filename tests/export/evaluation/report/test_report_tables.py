@@ -10,13 +10,13 @@ from export.evaluation.report.numbers import (
     digits,
     interval,
     listed,
+    methods_of,
     number,
     p_value,
     percent,
     quotient,
     share_with_interval,
 )
-from export.evaluation.report.plots import methods_of
 from export.evaluation.report.tables import tables_of
 from tests.export.evaluation.report.made_evaluation import made_evaluation, stood_still, without_intervals
 
@@ -45,12 +45,6 @@ def test_the_slow_methods_stand_beside_all_others_on_the_cases_they_forecast():
     assert rows["AutoTheta"]["Pinball ÷ EWMA, all steps"] == "0.7500"
     assert rows["AutoTheta"]["Error ÷ naive, all steps"] == "0.9877"
     assert rows["Naive"]["Pinball ÷ EWMA, one session ahead"] == "–"
-
-
-def test_slow_methods_that_were_skipped_have_no_table():
-    titles = [table.title for table in tables_of(made_evaluation(without=("auto_ets", "auto_theta")))]
-    assert "Efemera against each baseline" in titles
-    assert SELDOM not in titles
 
 
 def test_every_interval_has_its_coverage_and_its_winkler_score():

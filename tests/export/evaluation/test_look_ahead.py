@@ -9,10 +9,9 @@ import pytest
 
 from export.data.prices import make_prices
 from export.errors import GateRefused
-from export.evaluation.cases import Forecast, cases_of
-from export.evaluation.folds import Fold, folds_of
-from export.evaluation.leaks import refuse_look_ahead
-from export.evaluation.methods.fixed_model import FixedModel
+from export.evaluation.cases import Fold, Forecast, cases_of, folds_of
+from export.evaluation.look_ahead import refuse_look_ahead
+from export.evaluation.methods.efemera import ExportedModel
 from export.evaluation.methods.simple import constant, drift, ewma, naive
 from tests.export.conftest import SMALL
 from tests.export.evaluation.made import DAY, market
@@ -142,11 +141,11 @@ def test_the_baselines_pass(baseline, refit_every):
 
 
 def test_an_exported_model_passes(model):
-    check(FixedModel(model).forecast)
+    check(ExportedModel(model).forecast)
 
 
 def test_an_exported_model_that_is_given_one_close_more_is_refused(model):
-    fixed = FixedModel(model)
+    fixed = ExportedModel(model)
 
     def a_day_late(prices, cases):
         return fixed.forecast(prices, dataclasses.replace(cases, rows=cases.rows + 1))

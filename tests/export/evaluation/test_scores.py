@@ -10,7 +10,7 @@ import pytest
 
 from export.evaluation import metrics
 from export.evaluation.cases import Forecast
-from export.evaluation.scorecard import (
+from export.evaluation.scores import (
     Scales,
     comparisons_of,
     intervals_of,

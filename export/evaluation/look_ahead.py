@@ -1,4 +1,4 @@
-"""Catches a method that looks ahead: other closes after a day must leave every forecast up to that day as it is."""
+"""Check for look-ahead bias: other closes after a day must leave every forecast up to that day as it is."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from export.data.prices import Prices
 from export.errors import GateRefused
 from export.evaluation.cases import Cases, Forecast
 
-DAYS = 3  # at which the future is exchanged
+DAYS_TRIED = 3  # at which the future is exchanged
+CASES_TRIED = 256  # the last ones up to each of them
 
 
 def refuse_look_ahead(name: str, forecast: Callable[[Prices, Cases], Forecast], prices: Prices, cases: Cases) -> None:
     """Raise `GateRefused` when a forecast changes with closes that came after its cutoff.
 
-    The closes after a day are exchanged for a made random walk; of the cases up to that day the last ones are asked.
+    The closes after a day are exchanged for a made random walk; of the cases up to that day the last ones are forecast.
     """
     cutoffs = np.unique(cases.cutoffs)
-    for day in cutoffs[np.linspace(0, len(cutoffs) - 1, DAYS + 2).astype(int)[1:-1]]:
+    for day in cutoffs[np.linspace(0, len(cutoffs) - 1, DAYS_TRIED + 2).astype(int)[1:-1]]:
         known = np.flatnonzero(cases.cutoffs <= day)
-        asked = cases.take(known[np.argsort(cases.cutoffs[known], kind="stable")[-256:]])
-        asked = dataclasses.replace(asked, returns=np.full_like(asked.returns, np.nan))  # nor are the targets told
-        before = forecast(prices, asked)
-        after = forecast(_other_future(prices, day), asked)
+        last = cases.take(known[np.argsort(cases.cutoffs[known], kind="stable")[-CASES_TRIED:]])
+        last = dataclasses.replace(last, returns=np.full_like(last.returns, np.nan))  # nor are the targets given
+        before = forecast(prices, last)
+        after = forecast(_other_future(prices, day), last)
         for one, other in ((before.median, after.median), (before.quantiles, after.quantiles)):
             if one is None or other is None:
                 continue

@@ -9,8 +9,8 @@ from statsforecast import StatsForecast
 from statsforecast.models import AutoETS, AutoTheta
 
 from export.data.prices import make_prices
-from export.evaluation.methods.simple import cut_folds
-from export.evaluation.methods.statistical import auto_ets, auto_theta
+from export.evaluation.cases import cut_folds
+from export.evaluation.methods.auto_ets_theta import auto_ets, auto_theta
 from tests.export.evaluation.methods.series import (
     HORIZON,
     LEVELS,

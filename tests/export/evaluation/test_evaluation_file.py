@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import errno
 import hashlib
@@ -11,65 +10,19 @@ import math
 from pathlib import Path
 
 import jsonschema
-import numpy as np
 import pytest
 
 from export.errors import InputError
-from export.evaluation.cases import Forecast
-from export.evaluation.results import digest_of, evaluation_json, write_results
-from export.evaluation.scorecard import Scales, comparisons_of, months_of, reliability_of, scores_of
+from export.evaluation.evaluation_file import digest_of, evaluation_json, write_evaluation
 from export.schemas import SCHEMAS
-from tests.export.evaluation.made import LEVELS, made_cases, made_forecast, made_point_forecast
-
-
-@pytest.fixture(scope="module")
-def found():
-    """An evaluation of two series, in whose numbers there are some that can't be told."""
-    cases = made_cases(120, 90, horizon=2)
-    forecasts = {
-        "efemera": made_forecast(cases),
-        "naive": Forecast(np.zeros_like(cases.returns)),  # its direction can't be told
-        "drift": made_point_forecast(cases),
-        "ewma": made_forecast(cases, seed=3),
-    }
-    scales = Scales(np.full(len(cases), 0.01), np.full(len(cases), 1e-4))
-    return {
-        "schema_version": 1,
-        "model_version": "made-1",
-        "model_digest": "0123456789ab",
-        "verdict": "calibrated",
-        "reasons": ["The média of Ação is no better."],
-        "evaluated_at": "2026-11-25T20:00:00+00:00",
-        "mode": "fixed",
-        "data": {
-            "ids": ["A", "B"],
-            "rows": 700,
-            "first_cutoff": "2020-01-01",
-            "last_cutoff": "2020-04-29",
-            "sha256": "0123456789abcdef" * 4,
-            "seen": "none of these series",
-        },
-        "settings": {
-            "refit_every": 63,
-            "horizon": 2,
-            "quantiles": list(LEVELS),
-            "draws": 1000,
-            "block": 20,
-            "seeds": [],
-        },
-        "cases": len(cases),
-        "scores": scores_of(cases, forecasts, scales, LEVELS),
-        "comparisons": comparisons_of(cases, forecasts, LEVELS),
-        "reliability": reliability_of(cases, forecasts, LEVELS),
-        "months": months_of(cases, forecasts["efemera"], LEVELS),
-        "notes": [],
-    }
+from tests.export.evaluation.report.made_evaluation import SLOW, made_evaluation
 
 
 @pytest.fixture
-def evaluation(found):
-    """One of its own for each test."""
-    return copy.deepcopy(found)
+def evaluation():
+    """One of two series, in whose numbers there are some that can't be told."""
+    made = made_evaluation(series=("A", "B"), without=SLOW)
+    return {**made, "reasons": ["The média of Ação is no better."]}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -82,7 +35,7 @@ def read(folder: Path) -> list[dict[str, str]]:
 
 
 def test_the_json_fits_its_schema_and_is_strict(tmp_path, evaluation):
-    assert write_results(tmp_path, evaluation) == [tmp_path / "scores.csv", tmp_path / "evaluation.json"]
+    assert write_evaluation(tmp_path, evaluation) == [tmp_path / "scores.csv", tmp_path / "evaluation.json"]
     assert {path.name for path in tmp_path.iterdir()} == {"scores.csv", "evaluation.json"}
 
     def refuse(name):
@@ -127,10 +80,10 @@ def test_no_number_without_an_end_is_written_as_one(evaluation, number):
 
 
 def test_the_scores_of_each_series_are_in_the_table_alone(tmp_path, evaluation):
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     told = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     thirds = [f"volatility {name}" for name in ("low", "middle", "high")]
-    assert [line["part"] for line in told["scores"]] == ["all", "all", "all", *thirds]
+    assert [line["part"] for line in told["scores"]] == ["all"] * 6 + thirds
     assert {row["part"] for row in read(tmp_path)} == {"all", *thirds, "series A", "series B"}
 
 
@@ -173,11 +126,11 @@ def test_the_digest_changes_with_all_else(evaluation, change):
 
 
 def test_the_table_has_a_row_for_each_number(tmp_path, evaluation):
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     rows = read(tmp_path)
-    lines = (1 + 3 + 2) * 3  # all, thirds and series, each at three steps
+    lines = 6 + 3 + 2  # all at each step, thirds, series
     errors, direction, losses, cover, winkler = 5, 4, 3, 3 * 3, 3
-    assert len(rows) == lines * (4 * (errors + direction) + 2 * (losses + cover + winkler))
+    assert len(rows) == lines * (6 * (errors + direction) + 4 * (losses + cover + winkler))
     assert list(rows[0]) == ["part", "step", "cases", "method", "measure", "value"]
     keys = {(row["part"], row["step"], row["method"], row["measure"]) for row in rows}
     assert len(keys) == len(rows)
@@ -185,7 +138,7 @@ def test_the_table_has_a_row_for_each_number(tmp_path, evaluation):
 
 
 def test_the_table_tells_each_number_to_its_last_digit(tmp_path, evaluation):
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     values = {tuple(row.values())[:5]: float(row["value"]) for row in read(tmp_path)}
     for line in evaluation["scores"]:
         for method, scores in line["methods"].items():
@@ -195,23 +148,23 @@ def test_the_table_tells_each_number_to_its_last_digit(tmp_path, evaluation):
                 assert values[*before, "direction majority"] == scores["direction"]["majority"]
                 assert values[*before, "coverage 80 share"] == scores["coverage"]["80"]["share"]
                 assert values[*before, "winkler 95"] == scores["winkler"]["95"]
-    assert math.isnan(values["all", "1", "210", "naive", "direction share"])
+    assert math.isnan(values["all", "1", "5600", "naive", "direction share"])
 
 
 def test_a_series_name_with_commas_quotes_and_accents_comes_back(tmp_path, evaluation):
     name = 'series A,"Ação";\nB'
     evaluation["scores"][-1]["part"] = name
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     assert read(tmp_path)[-1]["part"] == name
 
 
 def test_a_second_writing_replaces_the_first_and_nothing_else(tmp_path, evaluation):
     folder = tmp_path / "deep" / "down"
-    write_results(folder, evaluation)
+    write_evaluation(folder, evaluation)
     (folder / "mine.txt").write_text("stays")
     first = contents(folder)
     evaluation["scores"] = [line for line in evaluation["scores"] if line["part"] == "all"]
-    write_results(folder, evaluation)
+    write_evaluation(folder, evaluation)
     second = contents(folder)
     assert second.keys() == first.keys() == {"mine.txt", "scores.csv", "evaluation.json"}
     assert second["mine.txt"] == b"stays"
@@ -223,13 +176,13 @@ def test_a_second_writing_replaces_the_first_and_nothing_else(tmp_path, evaluati
 def test_a_file_in_the_folders_place_is_the_users_fault(tmp_path, evaluation, inner):
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(InputError, match="--out .*taken.*: can't be written"):
-        write_results(tmp_path / "taken" / inner, evaluation)
+        write_evaluation(tmp_path / "taken" / inner, evaluation)
     assert contents(tmp_path) == {"taken": b"mine"}
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "evaluation.json"])
 def test_a_full_disk_leaves_the_earlier_files_whole(tmp_path, evaluation, monkeypatch, name):
-    write_results(tmp_path, evaluation)
+    write_evaluation(tmp_path, evaluation)
     before = contents(tmp_path)
     write = Path.write_bytes
 
@@ -243,12 +196,12 @@ def test_a_full_disk_leaves_the_earlier_files_whole(tmp_path, evaluation, monkey
     evaluation["scores"].pop()
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(InputError, match="--out .*: can't be written \\(No space left on device\\)"):
-        write_results(tmp_path, evaluation)
+        write_evaluation(tmp_path, evaluation)
     assert contents(tmp_path) == before
 
 
 def test_what_does_not_fit_the_schema_is_never_written(tmp_path, evaluation):
     evaluation["verdict"] = "splendid"
     with pytest.raises(jsonschema.ValidationError):
-        write_results(tmp_path / "out", evaluation)
+        write_evaluation(tmp_path / "out", evaluation)
     assert not (tmp_path / "out").exists()

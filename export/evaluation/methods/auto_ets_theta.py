@@ -1,4 +1,4 @@
-"""The baselines of `statsforecast`, AutoETS and AutoTheta, on the logarithms of the closes."""
+"""Baselines AutoETS and AutoTheta of `statsforecast`, on the logarithms of the closes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.data.prices import Prices
-from export.evaluation.cases import Array, Cases, Forecast
-from export.evaluation.folds import Fold
+from export.evaluation.cases import Array, Cases, Fold, Forecast
 from export.evaluation.methods.simple import stretches_of
 
 LONGEST = 1_000  # closes of a fit, about four years: they look no further back than a smoothing parameter does
@@ -19,7 +18,7 @@ LONGEST = 1_000  # closes of a fit, about four years: they look no further back 
 def auto_ets(
     prices: Prices, cases: Cases, folds: Sequence[Fold], levels: Sequence[float]
 ) -> tuple[NDArray[np.int64], Forecast]:
-    """AutoETS at the first cutoff of each series in each fold: positions among the cases (asked,), and its forecasts.
+    """Forecast by AutoETS the first cutoff of each series in each fold: positions of these cases, and their forecasts.
 
     Choosing and fitting a model takes too long for every cutoff; compare others on the same positions.
     """
@@ -31,7 +30,7 @@ def auto_ets(
 def auto_theta(
     prices: Prices, cases: Cases, folds: Sequence[Fold], levels: Sequence[float]
 ) -> tuple[NDArray[np.int64], Forecast]:
-    """AutoTheta at the cutoffs that `auto_ets` is asked about, and with its form of answer.
+    """Forecast by AutoTheta the same cutoffs as `auto_ets`, in the same form.
 
     Its intervals are quantiles of the 200 paths that `statsforecast` simulates: their widths are off by up to a tenth.
     """
@@ -43,22 +42,22 @@ def auto_theta(
 def _forecast(
     model: Any, prices: Prices, cases: Cases, folds: Sequence[Fold], levels: Sequence[float]
 ) -> tuple[NDArray[np.int64], Forecast]:
-    asked, medians, quantiles = [], [], []
+    positions, medians, quantiles = [], [], []
     for log, stretches in stretches_of(prices, cases, folds):
         for stretch in stretches:
             cutoff = int(stretch.cutoffs[0])
             # Less the last one: the forecast is then a return, and the answer the same for any unit of price.
             past = (log[: cutoff + 1] - log[cutoff])[-LONGEST:]
-            found = model.forecast(past, h=cases.horizon, level=_intervals(levels))
-            asked.append(stretch.cases[0])
-            medians.append(found["mean"])
-            quantiles.append(np.stack([_column(found, level) for level in levels], axis=-1))  # (horizon, levels)
-    order = np.argsort(asked)
-    return np.asarray(asked, dtype=np.int64)[order], Forecast(np.stack(medians)[order], np.stack(quantiles)[order])
+            answer = model.forecast(past, h=cases.horizon, level=_intervals(levels))
+            positions.append(stretch.cases[0])
+            medians.append(answer["mean"])
+            quantiles.append(np.stack([_column(answer, level) for level in levels], axis=-1))  # (horizon, levels)
+    order = np.argsort(positions)
+    return np.asarray(positions, dtype=np.int64)[order], Forecast(np.stack(medians)[order], np.stack(quantiles)[order])
 
 
 def _intervals(levels: Sequence[float]) -> list[float]:
-    """The central intervals in percent that these levels bound: 0.025 and 0.975 bound 95."""
+    """List the central intervals in percent that these levels bound: 0.025 and 0.975 bound 95."""
     return sorted({_width(level) for level in levels} - {0.0})
 
 
@@ -66,7 +65,7 @@ def _width(level: float) -> float:
     return round(100 * abs(2 * level - 1), 6)
 
 
-def _column(found: dict[str, Array], level: float) -> Array:
+def _column(answer: dict[str, Array], level: float) -> Array:
     if not _width(level):
-        return found["mean"]
-    return found[f"{'lo' if level < 0.5 else 'hi'}-{_width(level)}"]
+        return answer["mean"]
+    return answer[f"{'lo' if level < 0.5 else 'hi'}-{_width(level)}"]
