@@ -22,7 +22,7 @@ import boto3
 from moto import mock_aws
 
 from export.local.server import lambda_context
-from lambda_fn.batch import finish, forecast, plan, run_records
+from lambda_fn.batch import finish, forecast, plan, records
 from lambda_fn.tables import store
 from lambda_fn.telemetry import logger
 from tests.bench.batch_runs import DAY, last_days, made, run
@@ -35,7 +35,10 @@ MEASURED, FEW = 100_000, 4000  # series of the run that is timed, and of the one
 WRITES, READS = ("PutObject", "ListObjectsV2"), ("GetObject", "HeadObject")  # as S3 prices them
 KEYS = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
 START_API = "from lambda_fn.api.handler import handler"
-START_BATCH = "from lambda_fn import batch, batch_run, store; run_records.forecaster(); store.client()"
+START_BATCH = (
+    "from lambda_fn.batch import forecast, served_model; from lambda_fn.tables import store; "
+    "served_model.forecaster(); store.client()"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +121,7 @@ def batch_of_a_million(scratch: Path) -> Batch:
     work = statistics.median(sum(large.worked.values()) for large, _ in runs) * scale
     (few, many), closes = _calls(made(scratch / "few.parquet", FEW))
     return Batch(
-        shards=2 ** math.ceil(math.log2(MILLION / run_records.SERIES_PER_SHARD)),
+        shards=2 ** math.ceil(math.log2(MILLION / records.SERIES_PER_SHARD)),
         plan=seconds("plan"),
         work=work,
         finish=seconds("finish"),
@@ -169,7 +172,7 @@ def _counted(prices: Path, largest: int) -> tuple[Counted, float]:
         store.client().meta.events.register("before-call.s3", lambda model, **_: counts.update([model.name]))
         for day in last_days(prices, EARLIER + 1):
             counts.clear()
-            settings = run_records.Settings(
+            settings = records.Settings(
                 prices="s3://bucket/prices/",
                 out="s3://bucket",
                 as_of=datetime.date.fromisoformat(day),
@@ -177,7 +180,7 @@ def _counted(prices: Path, largest: int) -> tuple[Counted, float]:
             )
             place = plan.plan(settings).place
             assert place is not None
-            items = json.loads(s3.get_object(Bucket="bucket", Key=f"work/{place.items}")["Body"].read())
+            items = json.loads(s3.get_object(Bucket="bucket", Key=f"work/{place.shard_list_key}")["Body"].read())
             for item in items:
                 forecast.forecast_shard(place, item["shard"])
             finish.finish(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from lambda_fn.batch.run_records import SERIES_PER_SHARD
+from lambda_fn.batch.records import SERIES_PER_SHARD
 from lambda_fn.batch.shard_writer import FEWEST_SERIES, SPREAD
 from tests.bench.cost_measures import Batch, Requests
 from tests.bench.prices import MILLION, PRICES, REGIONS

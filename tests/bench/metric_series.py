@@ -11,8 +11,8 @@ from unittest import mock
 import numpy as np
 
 from lambda_fn import telemetry
-from lambda_fn.batch import metrics
-from lambda_fn.batch.run_records import Success
+from lambda_fn.batch import cloudwatch_metrics
+from lambda_fn.batch.records import Success
 from lambda_fn.batch.score_table import SESSIONS, Rows
 
 Series = tuple[str, tuple[tuple[str, str], ...]]  # a metric's name, its dimensions with their values
@@ -52,5 +52,5 @@ def of_a_run() -> int:
         {"too short": 1}, "calibrated", "hash", 1, "2026-11-19T21:40:00+00:00",
     )  # fmt: skip
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        metrics.write(success, scores)
+        cloudwatch_metrics.write(success, scores)
     return len(metric_series(printed.getvalue()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lambda_fn.batch.forecast import BLOCK
-from lambda_fn.batch.run_records import forecaster
+from lambda_fn.batch.forecast import WINDOWS_PER_RUN
+from lambda_fn.batch.served_model import forecaster
 
 QUANTILES = {  # column → position among the model's quantiles
     "efemera": 3, "efemera-lo-95": 0, "efemera-lo-80": 1, "efemera-lo-50": 2,
@@ -18,8 +18,11 @@ LEVELS = {"95": (0.025, 0.975), "80": (0.1, 0.9), "50": (0.25, 0.75)}
 def in_blocks(windows):
     """Closes (series, 60) → price quantiles (series, 5, 7), in blocks of one size filled with something else."""
     windows = np.asarray(windows, np.float64)
-    filled = np.concatenate([windows, np.full((-len(windows) % BLOCK, 60), 3.0)])
-    blocks = [forecaster().quantiles(filled[start : start + BLOCK]) for start in range(0, len(filled), BLOCK)]
+    filled = np.concatenate([windows, np.full((-len(windows) % WINDOWS_PER_RUN, 60), 3.0)])
+    blocks = [
+        forecaster().quantiles(filled[start : start + WINDOWS_PER_RUN])
+        for start in range(0, len(filled), WINDOWS_PER_RUN)
+    ]
     return np.concatenate(blocks)[: len(windows)]
 
 

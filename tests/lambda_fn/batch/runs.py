@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lambda_fn.batch import finish, forecast, plan, run_records
-from lambda_fn.batch.run_records import Place, Settings, Success
+from lambda_fn.batch import finish, forecast, plan, records
+from lambda_fn.batch.records import Place, Settings, Success
 from tests.lambda_fn.batch.market import DAY
 
 
@@ -20,7 +20,7 @@ class Ran(NamedTuple):
 
     place: Place
     success: Success
-    plan: run_records.Plan
+    plan: records.Plan
 
     @property
     def folder(self) -> Path:
@@ -59,7 +59,7 @@ def forecast_all(place):
 
 def shards_of(place):
     """The numbers of a planned run's shards."""
-    return [shard.number for shard in run_records.read_plan(place, place.out_store()).shards]
+    return [shard.number for shard in records.read_plan(place, place.out_store()).shards]
 
 
 def path_of(place):
@@ -72,7 +72,7 @@ def run(prices, out, as_of=DAY, **more):
     answer = plan.plan(asked(prices, out, as_of, **more))
     forecast_all(answer.place)
     success = finish.finish(answer.place)
-    return Ran(answer.place, success, run_records.read_plan(answer.place, answer.place.out_store()))
+    return Ran(answer.place, success, records.read_plan(answer.place, answer.place.out_store()))
 
 
 def contents(folder):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambda_fn.batch import plan
-from lambda_fn.batch.run_records import InputRefused
+from lambda_fn.tables.price_files import InputRefused
 from tests.lambda_fn.batch.market import table
 from tests.lambda_fn.batch.runs import run
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lambda_fn.batch import plan
-from lambda_fn.batch.run_records import BatchRefused
+from lambda_fn.batch.errors import BatchRefused
 from tests.lambda_fn.batch.runs import run
 
 

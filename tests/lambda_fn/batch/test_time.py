@@ -8,7 +8,8 @@ import pytest
 
 from export.data import calendars
 from lambda_fn.batch import plan
-from lambda_fn.batch.run_records import BatchRefused, sessions
+from lambda_fn.batch.errors import BatchRefused
+from lambda_fn.batch.served_model import sessions
 from tests.lambda_fn.batch.market import DAY, one
 from tests.lambda_fn.batch.runs import asked, run
 
