@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from lambda_fn.deploy import post_traffic_hook
-from lambda_fn.deploy.post_traffic_hook import delete, surplus_of, versions_of
+from lambda_fn.deploy.post_traffic_hook import delete_version, parse_versions, surplus_versions
 from lambda_fn.tables import store
 from tests.lambda_fn.conftest import MODELS
 from tests.lambda_fn.deploy.conftest import Lambda, event
@@ -317,17 +317,17 @@ def test_codedeploy_is_told_before_anything_is_deleted(aws, functions, moto, rel
 def test_a_function_itself_is_never_deleted(functions, moto, version):
     functions(Api=1)
     with pytest.raises(ValueError, match="is not the number of a published version"):
-        delete(moto, API, version)
+        delete_version(moto, API, version)
     assert versions(moto) == [1]
-    delete(moto, API, "1")
+    delete_version(moto, API, "1")
     assert versions(moto) == []
 
 
 def test_the_newest_version_stays_even_if_none_is_as_new_as_the_release():
-    assert surplus_of([1, 2, 3], 9, set()) == [1, 2]
-    assert surplus_of([1, 2, 3, 4], 3, {1}) == [2]
-    assert surplus_of([], 3, set()) == []
+    assert surplus_versions([1, 2, 3], 9, set()) == [1, 2]
+    assert surplus_versions([1, 2, 3, 4], 3, {1}) == [2]
+    assert surplus_versions([], 3, set()) == []
 
 
 def test_versions_are_read_in_their_order():
-    assert list(versions_of(f"{arn(API, 12)}, {arn(BATCH, 3)}").items()) == [(API, 12), (BATCH, 3)]
+    assert list(parse_versions(f"{arn(API, 12)}, {arn(BATCH, 3)}").items()) == [(API, 12), (BATCH, 3)]
