@@ -16,7 +16,7 @@ import duckdb
 from lambda_fn.batch.errors import FileDamaged
 from lambda_fn.batch.records import EarlierRun, Place, Plan, Score, Success, decode
 from lambda_fn.batch.score_table import FOLDER
-from lambda_fn.batch.shard_reader import Table
+from lambda_fn.batch.shard_reader import ShardTable
 from lambda_fn.tables.sql import path_literal
 from lambda_fn.tables.store import Store
 from lambda_fn.telemetry import logger
@@ -31,7 +31,7 @@ _SCORE = """
         SELECT f.*, s.last_price, c.days[p - f.step] AS met_on, ln(c.closes[p - f.step] / c.closes[p]) AS r
         FROM read_parquet({forecasts}, hive_partitioning = false) AS f
         JOIN read_parquet({status}, hive_partitioning = false) AS s USING (unique_id)
-        JOIN (SELECT unique_id, days, closes FROM shard_series WHERE status NOT IN ({misdated})) AS c USING (unique_id),
+        JOIN (SELECT unique_id, days, closes FROM {shard} WHERE status NOT IN ({misdated})) AS c USING (unique_id),
         LATERAL (SELECT list_position(c.days, s.cutoff) AS p) -- newest first: later days stand before it
         WHERE p > f.step AND c.days[p - f.step] > DATE '{until}'
     )
@@ -50,7 +50,7 @@ def find_earlier_runs(store: Store, as_of: str, horizon: int) -> tuple[str, list
     return until or first, _last_finished_runs(store, first, as_of)
 
 
-def score_shard(shard: Table, plan: Plan, place: Place, number: int, folder: Path) -> list[Score]:
+def score_shard(shard: ShardTable, plan: Plan, place: Place, number: int, folder: Path) -> list[Score]:
     """Score the plan's earlier runs on the series of one shard (`SHARD_COLUMNS`); their parts are fetched to `folder`.
 
     An earlier run of which a part is damaged is logged and left out: tonight's forecasts are none the worse for it.
@@ -63,9 +63,8 @@ def score_shard(shard: Table, plan: Plan, place: Place, number: int, folder: Pat
         if not forecasts or not status:
             continue
         try:
-            scored = shard.query("shard_series", _score_query(run, forecasts, status, plan.scored_until))
-            assert scored is not None  # as of a statement that answers nothing
-            rows = scored.fetchall()
+            query = _score_query(shard, run, forecasts, status, plan.scored_until)
+            rows = shard.database.execute(query).fetchall()
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             logger.warning(
@@ -121,7 +120,7 @@ def _fetch_parts(store: Store, earlier: Place, table: str, numbers: list[int], f
     return [path for path in parts if path is not None]
 
 
-def _score_query(run: EarlierRun, forecasts: list[Path], status: list[Path], until: str) -> str:
+def _score_query(shard: ShardTable, run: EarlierRun, forecasts: list[Path], status: list[Path], until: str) -> str:
     """Build the query whose rows are the fields of a `Score` from its step on, for steps that fell after `until`."""
 
     def path_list(paths: list[Path]) -> str:
@@ -138,6 +137,6 @@ def _score_query(run: EarlierRun, forecasts: list[Path], status: list[Path], unt
         for level in run.levels
     ]
     return _SCORE.format(
-        forecasts=path_list(forecasts), status=path_list(status), until=until,
+        shard=shard.name, forecasts=path_list(forecasts), status=path_list(status), until=until,
         pinball=pinball, quantiles=len(columns), covered=", ".join(covered), misdated=_MISDATED,
     )  # fmt: skip

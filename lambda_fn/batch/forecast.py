@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from lambda_fn.batch.earlier_runs import score_shard
 from lambda_fn.batch.errors import ModelReplaced, ShardDamaged
 from lambda_fn.batch.records import SCHEMA_VERSION, Place, Plan, ShardDone, decode, read_plan
 from lambda_fn.batch.served_model import forecaster, sessions
-from lambda_fn.batch.shard_reader import EPOCH, FORECAST, Table, open_shard, windows
+from lambda_fn.batch.shard_reader import EPOCH, FORECAST, ShardTable, open_shard, windows
 from lambda_fn.model.forecaster import Array, Forecaster
 from lambda_fn.tables.sql import quote
 from lambda_fn.tables.store import Store, scratch, sha256_of
@@ -64,9 +63,9 @@ def forecast_shard(place: Place, number: int) -> ShardDone:
         quantiles = forecast_windows(model, closes)
         stopwatch.lap("inference")
         forecasts, status = folder / "forecasts.parquet", folder / "status.parquet"
-        write_forecasts(database, shard, model, plan, quantiles, cutoffs, forecasts)
+        write_forecasts(shard, model, plan, quantiles, cutoffs, forecasts)
         write_status(shard, plan, status)
-        counts = dict(shard.aggregate("status, count(*)").order("status").fetchall())
+        counts = status_counts(shard)
         forecasts_sha256 = _put_once(store, place.part_key("forecasts", number), forecasts, folder)
         status_sha256 = _put_once(store, place.part_key("status", number), status, folder)
         stopwatch.lap("writing")
@@ -97,8 +96,7 @@ def forecast_windows(model: Forecaster, closes: Array) -> Array:
 
 
 def write_forecasts(
-    database: duckdb.DuckDBPyConnection,
-    shard: Table,
+    shard: ShardTable,
     model: Forecaster,
     plan: Plan,
     quantiles: Array,  # (series, horizon, quantiles), of the shard's FORECAST series in its order
@@ -116,22 +114,28 @@ def write_forecasts(
     rows = quantiles.reshape(-1, quantiles.shape[-1])  # (series × horizon, quantiles)
     prices: dict[str, Any] = {name: np.ascontiguousarray(rows[:, place]) for name, place in positions.items()}
     days = _step_days(plan, cutoffs, quantiles.shape[1]).ravel()
-    database.register("steps", {"day": days, **prices})
+    shard.database.register("steps", {"day": days, **prices})
     columns = ", ".join(quote(name, '"') for name in positions)
     query = f"""
         SELECT unique_id, {EPOCH} + nullif(day, {UNDATED}) AS ds, cutoff, step, {columns}
         FROM (
             SELECT unique_id, cutoff, CAST(unnest(range(1, {quantiles.shape[1] + 1})) AS INTEGER) AS step
-            FROM shard_series WHERE status = '{FORECAST}'
+            FROM {shard.name} WHERE status = '{FORECAST}'
         ) POSITIONAL JOIN steps ORDER BY unique_id, step"""
-    shard.query("shard_series", _copy(query, plan, path))
-    database.unregister("steps")
+    shard.database.execute(_copy(query, plan, path))
+    shard.database.unregister("steps")
 
 
-def write_status(shard: Table, plan: Plan, path: Path) -> None:
+def write_status(shard: ShardTable, plan: Plan, path: Path) -> None:
     """Write the status part as Parquet: unique_id, cutoff, last_price, status, reason (see `SHARD_COLUMNS`), by id."""
-    query = "SELECT unique_id, cutoff, last_price, status, reason FROM shard_series ORDER BY unique_id"
-    shard.query("shard_series", _copy(query, plan, path))
+    query = f"SELECT unique_id, cutoff, last_price, status, reason FROM {shard.name} ORDER BY unique_id"
+    shard.database.execute(_copy(query, plan, path))
+
+
+def status_counts(shard: ShardTable) -> dict[str, int]:
+    """Count the series of each status, by its name."""
+    query = f"SELECT status, count(*) FROM {shard.name} GROUP BY ALL ORDER BY ALL"
+    return dict(shard.database.execute(query).fetchall())
 
 
 def _copy(query: str, plan: Plan, path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
@@ -18,9 +19,7 @@ from lambda_fn.tables.sql import path_literal
 EPOCH = "DATE '1970-01-01'"
 FORECAST = "forecast"  # the status of a series that has one
 
-Table = duckdb.DuckDBPyRelation  # a table of a DuckDB connection; `table.query("name", sql)` names it for one query
-
-SHARD_COLUMNS = {  # of the table that `open_shard` returns, a row for each series
+SHARD_COLUMNS = {  # of a `ShardTable`
     "unique_id": "VARCHAR",
     "days": "DATE[]",  # newest first
     "closes": "DOUBLE[]",  # of these days; NaN where the input holds no price
@@ -30,7 +29,7 @@ SHARD_COLUMNS = {  # of the table that `open_shard` returns, a row for each seri
     "reason": "VARCHAR",  # why it can't be forecast; NULL where it can
 }
 _OPEN = """
-    CREATE TEMP TABLE shard AS
+    CREATE TEMP TABLE {name} AS
     SELECT unique_id, days, closes, days[1] AS cutoff, CASE WHEN NOT isnan(closes[1]) THEN closes[1] END AS last_price,
         CASE WHEN fault IS NOT NULL THEN split_part(fault, ': ', 1)
             WHEN rows < {window} THEN 'too short'
@@ -44,31 +43,36 @@ _OPEN = """
     FROM read_parquet({path}, hive_partitioning = false)"""
 
 
-def open_shard(database: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> Table:
-    """Load a shard file (see `shard_writer`) into a temporary table of `SHARD_COLUMNS`, and return that.
+class ShardTable(NamedTuple):
+    """Temporary table of `SHARD_COLUMNS` in a DuckDB connection, a row for each series of a shard."""
 
-    Raises `ShardDamaged` when the file can't be read.
-    """
+    database: duckdb.DuckDBPyConnection
+    name: str  # in SQL
+
+
+def open_shard(database: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> ShardTable:
+    """Load a shard file (see `shard_writer`) into a table. Raises `ShardDamaged` when the file can't be read."""
+    shard = ShardTable(database, "shard_series")
     try:
         database.execute(
             _OPEN.format(
-                path=path_literal(path), forecast=FORECAST, window=plan.window, as_of=plan.as_of,
+                name=shard.name, path=path_literal(path), forecast=FORECAST, window=plan.window, as_of=plan.as_of,
                 stale_after=plan.stale_after, oldest=_oldest_cutoff(plan),
             )
         )  # fmt: skip
     except duckdb.Error as error:
         raise ShardDamaged(f"{path.name}: the shard can't be read ({str(error).splitlines()[0]})") from None
-    return database.table("shard")
+    return shard
 
 
-def windows(shard: Table, window: int) -> tuple[Array, NDArray[np.int64]]:
+def windows(shard: ShardTable, window: int) -> tuple[Array, NDArray[np.int64]]:
     """Return closes (series, window), oldest first, and cutoffs (series,) in days since 1970, of FORECAST series.
 
     They stand in the order of the shard's rows.
     """
-    good = shard.filter(f"status = '{FORECAST}'")
-    closes = good.select("unnest(list_reverse(closes)) AS y").fetchnumpy()["y"]
-    cutoffs = good.select(f"cutoff - {EPOCH} AS day").fetchnumpy()["day"]
+    good = f"FROM {shard.name} WHERE status = '{FORECAST}'"
+    closes = shard.database.execute(f"SELECT unnest(list_reverse(closes)) AS y {good}").fetchnumpy()["y"]
+    cutoffs = shard.database.execute(f"SELECT cutoff - {EPOCH} AS day {good}").fetchnumpy()["day"]
     return np.asarray(closes, np.float64).reshape(-1, window), np.asarray(cutoffs, np.int64)
 
 

@@ -1,4 +1,4 @@
-"""What the batch tests share: the committed model, another one, and S3 by moto."""
+"""Fixtures of the batch tests: the committed model, another one, and S3 by moto."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _no_model_of_other_tests():
 
 @pytest.fixture(autouse=True)
 def own_model(monkeypatch):
-    """Whatever a test serves or logs, the next one starts with the committed model and a quiet log."""
+    """Start each test with the committed model and a quiet log."""
     monkeypatch.setenv("EFEMERA_MODELS", str(MODELS))
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
     yield
@@ -49,7 +49,7 @@ def own_model(monkeypatch):
 
 @pytest.fixture(scope="session")
 def other_model(tmp_path_factory):
-    """A model with another bias, and with golden answers of its own: whole, verified, and not the committed one."""
+    """Make a whole, verified model with another bias than the committed one, and golden answers of its own."""
     folder = tmp_path_factory.mktemp("other") / "model"
     shutil.copytree(MODELS, folder, ignore=shutil.ignore_patterns("schemas", "README.md", "model_lstm.pth"))
     graph = onnx.load(folder / "model.onnx")
@@ -83,7 +83,7 @@ def closes():
 
 @pytest.fixture(scope="session")
 def prices(closes, tmp_path_factory):
-    """The same as a Parquet file."""
+    """Write them as a Parquet file."""
     path = tmp_path_factory.mktemp("prices") / "prices.parquet"
     closes.to_parquet(path, index=False)
     return path
@@ -98,7 +98,7 @@ def cents():
 
 @pytest.fixture(scope="session")
 def expected(cents):
-    """Their forecasts."""
+    """Forecast them by pandas and NumPy."""
     return oracle.forecasts(cents, DAY)
 
 
@@ -117,7 +117,7 @@ def gives(tmp_path, expected):
 
 @pytest.fixture
 def refusal(tmp_path):
-    """What is said of some places, once nothing was written."""
+    """Plan with some places: return the message of the refusal, once nothing was written."""
 
     def said(*places, error=InputRefused, **more):
         with pytest.raises((BatchRefused, InputRefused)) as caught:
@@ -137,7 +137,7 @@ def evenings(tmp_path):
 
 @pytest.fixture(scope="session")
 def market(tmp_path_factory):
-    """A Parquet file of thirty good series and some that are refused."""
+    """Write a Parquet file of thirty good series and some that are refused."""
     folder = tmp_path_factory.mktemp("market")
     short, bad = one("short", np.full(3, 1.0)), one("VALE, ON", [*np.full(60, 5.0), 0.0])
     every = pd.concat([table(30, seed=8), short, bad, one("old", np.full(70, 2.0), "2026-01-02")])
@@ -147,7 +147,7 @@ def market(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def scored(market, tmp_path_factory):
-    """A place with two finished evenings, the second of which scored the first."""
+    """Run two evenings in one place, the second of which scores the first."""
     folder = tmp_path_factory.mktemp("scored")
     for day in (days(3)[0].date().isoformat(), DAY):
         run(market, folder / "out", day)

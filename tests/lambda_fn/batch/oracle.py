@@ -1,4 +1,4 @@
-"""What a batch run must give, by pandas and NumPy: another reading of the same closes, another way to the same sums."""
+"""Oracle of a batch run in pandas and NumPy: another reading of the same closes, another way to the same sums."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def in_blocks(windows):
 
 
 def last_windows(closes, as_of):
-    """Of a clean long table the last sixty closes of each series up to a day, by unique_id; and each one's last day."""
+    """Cut a clean long table to each series' last sixty closes up to a day: (last days, windows), by unique_id."""
     known = closes[pd.to_datetime(closes["ds"]) <= as_of].sort_values(["unique_id", "ds"], kind="stable")
     last = known.groupby("unique_id").tail(60)
     cutoffs = last.groupby("unique_id")["ds"].max()
@@ -35,7 +35,7 @@ def last_windows(closes, as_of):
 
 
 def forecasts(closes, as_of):
-    """The numbers of the forecasts table of a clean long table: rows by unique_id and step."""
+    """Compute the forecasts table of a clean long table: rows by unique_id and step."""
     cutoffs, windows = last_windows(closes, as_of)
     found = in_blocks(windows)
     rows = pd.DataFrame({name: found[:, :, position].ravel() for name, position in QUANTILES.items()})
@@ -45,7 +45,7 @@ def forecasts(closes, as_of):
 
 
 def scores(made, closes, after):
-    """The scores of earlier runs, row for row of the scores table.
+    """Compute the scores of earlier runs, row for row of the scores table.
 
     `made` holds (as_of, forecasts, status) of each run; `closes` what is known now. Scored are the steps that fell
     after the day `after`: the step-th row of a series after its cutoff, in returns since it.

@@ -24,7 +24,7 @@ HEADER = b"unique_id,ds,y\n"
 
 @pytest.fixture
 def of(refusal, tmp_path):
-    """What is said of a file of this name and content, after its name."""
+    """Plan with a file of this name and content: return the refusal's message after the name."""
 
     def said(name, content):
         path = tmp_path / name

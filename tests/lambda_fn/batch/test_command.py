@@ -97,7 +97,7 @@ def test_nothing_is_cut_on_a_screen_of_80_columns(efemera, scored, market, tmp_p
 
 
 def refused(efemera, *arguments, code=2):
-    """The one line of a refusal."""
+    """Return the one line of a refusal."""
     found, stdout, stderr = efemera("batch", *arguments)
     assert (found, stdout) == (code, "")
     assert stderr.startswith("efemera: ")

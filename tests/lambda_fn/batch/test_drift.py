@@ -1,4 +1,4 @@
-"""What the scores table of many evenings says together: over the last sixty sessions, each forecast once."""
+"""Drift over the scores tables of many evenings: the last sixty sessions, each forecast once."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What a finished run prints for CloudWatch: lines in the embedded metric format, one of the run, one of each step."""
+"""CloudWatch metrics of a finished run: lines in the embedded metric format, one of the run, one of each step."""
 
 import json
 
@@ -19,7 +19,7 @@ SUCCESS = Success(
 
 
 def scored(sessions, steps=2):
-    """A scores table of so many sessions."""
+    """Make a scores table of so many sessions."""
     days = np.repeat(pd.bdate_range("2026-01-01", periods=sessions).to_numpy(), steps)
     return {
         "ds": days,
@@ -35,7 +35,7 @@ def scored(sessions, steps=2):
 
 @pytest.fixture
 def printed(capsys, monkeypatch):
-    """The lines printed, each read as CloudWatch reads it."""
+    """Return the lines printed, each read as CloudWatch reads it."""
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
 
     def lines(scores, success=SUCCESS):

@@ -37,7 +37,7 @@ def answered(body):
 
 
 def differences(rows, steps):
-    """How far five rows of the table are from the five steps of an answer, relative."""
+    """Return the largest relative difference between five rows of the table and the five steps of an answer."""
     columns = ["efemera", *(f"efemera-{side}-{level}" for level in LEVELS for side in ("lo", "hi"))]
     online = [[step["median"], *(end for level in LEVELS for end in step["intervals"][str(level)])] for step in steps]
     return np.abs(rows[columns].to_numpy() / np.array(online) - 1)

@@ -22,7 +22,7 @@ FIRST = "(SELECT min(unique_id) FROM part)"
 
 @pytest.fixture(scope="module")
 def forecast(closes, tmp_path_factory):
-    """A run with one refused series whose shards are all done, and which is not finished."""
+    """Make a run with one refused series whose shards are all done, and which is not finished."""
     folder = tmp_path_factory.mktemp("proof")
     pd.concat([closes, one("short", [1.0, 2.0])]).to_parquet(folder / "prices.parquet", index=False)
     place = plan.plan(asked(folder / "prices.parquet", folder / "out")).place
@@ -31,7 +31,7 @@ def forecast(closes, tmp_path_factory):
 
 
 class Broken:
-    """A copy of that run, to be broken."""
+    """Copy that run, to be broken."""
 
     def __init__(self, place):
         self.place = place

@@ -1,4 +1,4 @@
-"""What a run is asked for: a setting that can't be is refused in one line, whatever else can be is done."""
+"""Settings of a run: one that can't be is refused in one line, any other is obeyed."""
 
 import pytest
 

@@ -32,7 +32,7 @@ WRITES = 2 + 2 + 2 * 3 + 1  # shards, their list, the plan; each shard's parts a
 
 
 def test_a_write_whose_answer_was_lost_is_no_fault(s3, prices, faults, undisturbed):
-    """The object is there; boto3 tries again and meets its own (412), as if another worker had been first."""
+    """Lose the answer of a put: boto3 tries again and meets its own object (412), as if another worker were first."""
     again = 0  # seconds until the next try
     store.client().meta.events.register_first(
         "needs-retry.s3.PutObject", lambda attempts, **_: again if attempts == 1 else None

@@ -112,7 +112,7 @@ def test_a_key_with_an_empty_part_is_refused_and_not_taken_for_the_one_without(s
 
 
 def read(s3, closes, keys, tmp_path):
-    """How many series a plan finds when each object holds another one."""
+    """Count the series of a plan when each object holds another one."""
     for key, (_, rows) in zip(keys, closes.groupby("unique_id"), strict=False):
         put(s3, key, rows.to_csv(index=False).encode())
     return plan.plan(asked([f"s3://market/{key}" for key in keys], tmp_path / "out")).series

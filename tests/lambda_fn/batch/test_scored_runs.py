@@ -1,4 +1,4 @@
-"""Which earlier runs an evening scores: each finished one once, whoever made it and however it was cut."""
+"""An evening scores each finished earlier run once, whoever made it and however it was cut."""
 
 import contextlib
 import json

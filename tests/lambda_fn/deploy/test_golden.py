@@ -22,7 +22,7 @@ LIMIT = GOLDEN["relative_tolerance"]
 
 @pytest.fixture(scope="module")
 def answer():
-    """What the API answers to all golden windows."""
+    """Ask the API for the forecasts of all golden windows."""
     series = [{"id": f"golden-{number}", "prices": prices} for number, prices in enumerate(GOLDEN["prices"])]
     found = handler(request({"series": series}), Context())
     return Response(found["statusCode"], "application/json", json.loads(found["body"]))

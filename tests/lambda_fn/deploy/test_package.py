@@ -49,7 +49,7 @@ def test_what_is_blocked_would_be_noticed():
 
 
 def pinned(package: str) -> dict[str, str]:
-    """The locked versions of a package."""
+    """Read the locked versions of a package."""
     text = (ROOT / "lambda_fn" / package / "requirements.txt").read_text(encoding="utf-8")
     return dict(re.findall(r"^([\w-]+)==(\S+) \\$", text, re.MULTILINE))
 

@@ -71,7 +71,7 @@ def functions(moto, role):
 
 
 def code(number):
-    """A package that differs from the others."""
+    """Zip a package that differs from the others."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.py", f"b = {number}")
@@ -84,7 +84,7 @@ def arn(function, version):
 
 @pytest.fixture
 def release(aws, monkeypatch):
-    """Release some versions; what CodeDeploy is told."""
+    """Release some versions; return the status reported to CodeDeploy."""
 
     def run(api, batch=None, kept=None, context=None):
         arns = [arn(API, api)] + ([arn(BATCH, batch)] if batch else [])
@@ -98,14 +98,14 @@ def release(aws, monkeypatch):
 
 
 def recorded():
-    """Every record by its key."""
+    """Read every record by its key."""
     bucket = store.client()
     keys = [one["Key"] for one in bucket.list_objects_v2(Bucket="market").get("Contents", ())]
     return {key: json.loads(bucket.get_object(Bucket="market", Key=key)["Body"].read()) for key in keys}
 
 
 def versions(client, function=API):
-    """The published versions that are left."""
+    """List the published versions that are left."""
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
     found = [one["Version"] for page in pages for one in page["Versions"]]
     assert "$LATEST" in found

@@ -26,7 +26,7 @@ def _new_version(monkeypatch):
 
 @pytest.fixture
 def faults(aws, logged):
-    """Run the hook, which must report Failed once and log one line; what that says differed."""
+    """Run the hook, which must report Failed once and log one line; return its faults."""
 
     def run(context=None):
         assert pre_traffic_hook.handler(event("hook"), context or Lambda()) == {"status": "Failed"}
