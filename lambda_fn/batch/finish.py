@@ -15,17 +15,7 @@ import msgspec
 from lambda_fn.batch import cloudwatch_metrics
 from lambda_fn.batch.database import one_thread
 from lambda_fn.batch.errors import BatchRefused, Incomplete
-from lambda_fn.batch.records import (
-    SCHEMA_VERSION,
-    Place,
-    Plan,
-    Score,
-    Shard,
-    ShardDone,
-    Success,
-    decode,
-    read_plan,
-)
+from lambda_fn.batch.records import SCHEMA_VERSION, Place, Plan, Score, Shard, ShardDone, Success, decode, read_plan
 from lambda_fn.batch.score_table import read_scores, write_scores
 from lambda_fn.batch.served_model import model_digest, models_folder
 from lambda_fn.batch.shard_reader import FORECAST
@@ -65,9 +55,8 @@ def finish(place: Place) -> Success:
     Raises `Incomplete` naming the shards that are not done or not whole, `BatchRefused`, or what a store raises.
     """
     store = place.out_store()
-    success_key = f"{place.folder}_SUCCESS.json"
-    if (content := store.read(success_key)) is not None:
-        return decode(content, Success, f"{place.out}/{success_key}")
+    if (content := store.read(place.success_key)) is not None:
+        return decode(content, Success, f"{place.out}/{place.success_key}")
     plan = read_plan(place, store)
     if model_digest() != plan.model_digest:
         raise BatchRefused(f"run {place.as_of}/{place.run} was planned for model {plan.model_digest}")
@@ -80,7 +69,7 @@ def finish(place: Place) -> Success:
         write_scores(store, place.as_of, scores)
     success = _summary(plan, marks.values())
     encoded = msgspec.json.format(msgspec.json.encode(success), indent=1)
-    return success if store.put_new(success_key, encoded) else finish(place)
+    return success if store.put_new(place.success_key, encoded) else finish(place)
 
 
 def _read_marks(place: Place, plan: Plan, store: Store) -> dict[int, ShardDone]:

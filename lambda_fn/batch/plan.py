@@ -85,7 +85,7 @@ def plan(settings: Settings, waited: int = 0, on_step: OnStep = lambda _: None) 
             place = _place(settings, as_of, files)
             store = place.out_store()
             result = PlanResult("ready", str(as_of), place, series, arrived, waited=waited)
-            if store.read(f"{place.folder}_SUCCESS.json") is not None:
+            if store.read(place.success_key) is not None:
                 return msgspec.structs.replace(result, state="done")
             on_step(f"sharding {series:,} series")
             planned = _plan(settings, place, store, files)
@@ -97,7 +97,7 @@ def plan(settings: Settings, waited: int = 0, on_step: OnStep = lambda _: None) 
                 raise explain(database, files) from None
         check_unchanged(files)
         put_shards(place, planned.shards, folder / "shards")
-        store.put_new(f"{place.folder}plan.json", msgspec.json.format(msgspec.json.encode(planned), indent=1))
+        store.put_new(place.plan_key, msgspec.json.format(msgspec.json.encode(planned), indent=1))
     return msgspec.structs.replace(result, shards=len(planned.shards))
 
 

@@ -57,6 +57,16 @@ class Place(msgspec.Struct):
         """Return the key of the run's folder in the out store, with its slash."""
         return f"runs/{self.as_of}/{self.run}/"
 
+    @property
+    def plan_key(self) -> str:
+        """Return the key of the `Plan` in the out store."""
+        return f"{self.folder}plan.json"
+
+    @property
+    def success_key(self) -> str:
+        """Return the key of the `Success` in the out store."""
+        return f"{self.folder}_SUCCESS.json"
+
     def shard_key(self, number: int) -> str:
         """Return the key of a shard in the work store."""
         return f"{self.as_of}/{self.run}/shards/{number:05}.parquet"
@@ -192,10 +202,11 @@ def decode(content: bytes, kind: type[Record], name: str) -> Record:
 
 def read_plan(place: Place, store: Store) -> Plan:
     """Read the plan of a run; raises `BatchRefused` when it is missing or of another schema version."""
-    content = store.read(f"{place.folder}plan.json")
+    name = f"{place.out}/{place.plan_key}"
+    content = store.read(place.plan_key)
     if content is None:
-        raise BatchRefused(f"{place.out}/{place.folder}plan.json: there is no such run")
-    plan = decode(content, Plan, f"{place.out}/{place.folder}plan.json")
+        raise BatchRefused(f"{name}: there is no such run")
+    plan = decode(content, Plan, name)
     if plan.schema_version != SCHEMA_VERSION:
-        raise BatchRefused(f"{place.out}/{place.folder}plan.json: schema version {plan.schema_version}")
+        raise BatchRefused(f"{name}: schema version {plan.schema_version}")
     return plan
