@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run one command. The processes of a batch start first: their imports then take the time of this one's."""
+    """Run one command. The fork server of a batch starts first, to import at the same time as this process."""
     if sys.argv[1:2] == ["batch"] and sys.argv[2:3] != ["scores"]:
         from export.local.workers import context
 

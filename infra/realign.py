@@ -1,4 +1,4 @@
-"""Lets a stack that was rolled back be deployed again: part of `make deploy`, before and after `sam deploy`.
+"""Realign a rolled-back stack, so that it can be deployed again: part of `make deploy`, before and after `sam deploy`.
 
 A rollback moves aliases and the stack does not know: CodeDeploy then refuses a deployment, as alias `live` is not at
 the version that CloudFormation says, and CloudFormation leaves an alias of the batch as it is where nothing is new. So
@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 
 from infra.deployed import NoStack, Refused, Stack
-from infra.rollback import check_settled, in_a_line, point, roll_back, withdraw_newer
+from infra.rollback import check_settled, exit_on_refusal, point_alias, roll_back, withdraw_newer
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Do what there is to do before or after a deployment, and say it."""
+    """Realign before or after a deployment, and print what was done."""
     parser = argparse.ArgumentParser(description="Let a stack that was rolled back be deployed again.")
     parser.add_argument("--stack", required=True, help="its name, such as efemera-prod")
     parser.add_argument(
@@ -26,7 +26,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--live", action="store_true", help="just print the version of the API that requests go to")
     options = parser.parse_args(arguments)
-    work = live if options.live else {None: before, "done": after, "failed": restore}[options.after]
+    work = (
+        print_live_version
+        if options.live
+        else {None: align_before, "done": report_after, "failed": restore}[options.after]
+    )
 
     def on_stack() -> None:
         try:
@@ -35,15 +39,15 @@ def main(arguments: list[str] | None = None) -> None:
             return  # its first deployment, which has nothing to align
         work(stack)
 
-    in_a_line(on_stack)
+    exit_on_refusal(on_stack)
 
 
-def live(stack: Stack) -> None:
+def print_live_version(stack: Stack) -> None:
     """Print which version of the API serves: `make deploy` takes back only what has changed it."""
     print(stack.aliases()[0].serving)
 
 
-def before(stack: Stack) -> None:
+def align_before(stack: Stack) -> None:
     """Point the aliases so that CloudFormation and CodeDeploy find what they expect."""
     if running := stack.deployments():
         raise Refused(
@@ -58,20 +62,20 @@ def before(stack: Stack) -> None:
     api, serving = aliases[0], aliases[0].serving
     expected = versions[api.function]
     if api.version != expected:
-        point(stack, api, expected, {} if serving == expected else {serving: 1.0})
+        point_alias(stack, api, expected, {} if serving == expected else {serving: 1.0})
         print(f"{api.function}: live names the stack's version {expected} again; every request still goes to {serving}")
         if stack.gradual and serving != expected:
             print(f"{api.function}: while the new version's canary runs, what it does not get goes to {expected}")
     for alias in aliases[1:]:
         if alias.version != versions[alias.function] or alias.weights:
-            point(stack, alias, versions[alias.function], {})
+            point_alias(stack, alias, versions[alias.function], {})
             print(f"{alias.function}: moved from {alias.serving} to the stack's version {versions[alias.function]}")
     for release in withdraw_newer(stack, stack.releases(), int(serving)):
         print(f"release {release}: marked as withdrawn, as version {serving} of {api.function} is live")
 
 
-def after(stack: Stack) -> None:
-    """Say so, where a deployment has left the API at an older version than the stack's: nothing of it had changed.
+def report_after(stack: Stack) -> None:
+    """Print that a deployment has left the API at an older version than the stack's, as nothing of it had changed.
 
     If nothing at all had, or somebody said no to the changes, the batch goes back to the API's release too.
     """
@@ -87,7 +91,7 @@ def after(stack: Stack) -> None:
 
 
 def restore(stack: Stack) -> None:
-    """After a failed deployment go back to the release that was live before it, if the stack's own had been left."""
+    """Go back, after a failed deployment, to the release live before it, if the stack's own had been withdrawn."""
     check_settled(stack)
     versions = stack.versions()
     if stack.deployments() or versions is None:

@@ -1,4 +1,4 @@
-"""Moves alias `live` of a stack's functions back to the set before: `make rollback [STACK=…] [TO=…] [YES=1]`.
+"""Roll a stack back, alias `live` of its functions to the release before: `make rollback [STACK=…] [TO=…] [YES=1]`.
 
 Run with the Python of .venv-sam. A release whose canary still runs is stopped, and CodeDeploy moves it back. Otherwise
 the records say where to go: `releases/<API version>.json` in the stack's bucket, one for each release but the first,
@@ -20,17 +20,17 @@ from infra.deployed import ALIAS, Alias, Refused, Release, Stack
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Roll back; exits with 2 or 3 and says why, where it does not."""
+    """Roll back; where it can't, print why and exit with 2 or 3."""
     parser = argparse.ArgumentParser(description="Move alias live of every function back to the release before.")
     parser.add_argument("--stack", required=True, help="its name, such as efemera-prod")
     parser.add_argument("--to", type=int, metavar="N", help="to the release whose API function has version N")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
     options = parser.parse_args(arguments)
-    in_a_line(lambda: roll_back(Stack(options.stack), options.to, options.yes))
+    exit_on_refusal(lambda: roll_back(Stack(options.stack), options.to, options.yes))
 
 
-def in_a_line(work: Callable[[], None]) -> None:
-    """Do it, and turn what a user can mend into a line and an exit code."""
+def exit_on_refusal(work: Callable[[], None]) -> None:
+    """Run `work`, and turn what a user can mend into a line on stderr and an exit code."""
     try:
         work()
     except Refused as refused:
@@ -44,22 +44,22 @@ def in_a_line(work: Callable[[], None]) -> None:
 
 
 def roll_back(stack: Stack, to: int | None, sure: bool) -> None:
-    """Stop what is on its way in; else move the aliases to a release that is whole."""
+    """Stop a running deployment; where there is none, move the aliases to an earlier release."""
     if running := stack.deployments():
         if to is not None:
             raise Refused(f"{stack.name}: a deployment is running ({', '.join(running)}); stop it first, without TO")
-        return stop(stack, running, sure)
+        return stop_deployments(stack, running, sure)
     check_settled(stack)
     now, releases = stack.aliases(), stack.releases()
-    release = chosen(stack, now, releases, to)
-    if is_at(now, release):
+    release = choose_release(stack, now, releases, to)
+    if is_live(now, release):
         withdraw(stack, releases, release)
         print(f"{stack.name} is at release {release.api_version} already: nothing to move")
         return None
     check_versions(stack, release)
-    show(stack, now, release, releases)
+    print_moves(stack, now, release, releases)
     confirm("Move them?", sure)
-    move(stack, now, release)
+    move_aliases(stack, now, release)
     withdraw(stack, releases, release)
     print(
         f"\nrelease {release.api_version} is live. The stack's template still names what was there before: deploying it"
@@ -74,8 +74,8 @@ def check_settled(stack: Stack) -> None:
         raise Refused(f"{stack.name} is {stack.status}: wait for its end, or cancel the update in CloudFormation")
 
 
-def stop(stack: Stack, running: list[str], sure: bool) -> None:
-    """Stop deployments that have not ended; CodeDeploy moves their traffic back."""
+def stop_deployments(stack: Stack, running: list[str], sure: bool) -> None:
+    """Stop running deployments; CodeDeploy moves their traffic back."""
     print(f"{stack.name}: a deployment is running ({', '.join(running)}); the release before it is still live")
     confirm("Stop it?", sure)
     for deployment in running:
@@ -87,30 +87,30 @@ def stop(stack: Stack, running: list[str], sure: bool) -> None:
         print(f"That goes back to version {before}, whose release had been left: then run this again.")
 
 
-def chosen(stack: Stack, now: list[Alias], releases: list[Release], to: int | None) -> Release:
-    """The release to move to; raises `Refused` where there is none.
+def choose_release(stack: Stack, now: list[Alias], releases: list[Release], to: int | None) -> Release:
+    """Choose the release to move to; raises `Refused` where there is none.
 
     Without `to` it is the newest that is not newer than the API's version, not withdrawn, and not the set of now: so a
     change of the batch functions alone, or a half-done rollback, goes to the record of the API's own version.
     """
     if to is not None:
-        for release in [*releases, stack.first()]:
+        for release in [*releases, stack.first_release()]:
             if release.api_version == to:
                 return release
-        known = ", ".join(str(release.api_version) for release in [*releases, stack.first()])
+        known = ", ".join(str(release.api_version) for release in [*releases, stack.first_release()])
         raise Refused(f"{stack.name} has no record of a release {to}; there are {known}", 2)
     current = int(now[0].serving)
-    before = [release for release in [*releases, stack.first()] if release.api_version <= current]
-    if is_at(now, before[0]) and any(release.api_version > current for release in releases):
-        return before[0]  # rolled back already: going on to a yet older one takes TO
-    for release in before:
-        if not release.withdrawn and not is_at(now, release):
+    candidates = [release for release in [*releases, stack.first_release()] if release.api_version <= current]
+    if is_live(now, candidates[0]) and any(release.api_version > current for release in releases):
+        return candidates[0]  # rolled back already: going on to a yet older one takes TO
+    for release in candidates:
+        if not release.withdrawn and not is_live(now, release):
             return release
     raise Refused(f"{stack.name}: there is nothing to go back to, this is its first release")
 
 
-def is_at(now: list[Alias], release: Release) -> bool:
-    """Whether all traffic goes to the versions of this release."""
+def is_live(now: list[Alias], release: Release) -> bool:
+    """Return whether all traffic goes to the versions of this release."""
     return all(alias.is_at(release.versions[alias.function]) for alias in now)
 
 
@@ -128,10 +128,10 @@ def check_versions(stack: Stack, release: Release) -> None:
             print(f"version {version} of {name} is inactive: its first requests fail until Lambda has woken it")
 
 
-def show(stack: Stack, now: list[Alias], release: Release, releases: list[Release]) -> None:
-    """What will be moved."""
+def print_moves(stack: Stack, now: list[Alias], release: Release, releases: list[Release]) -> None:
+    """Print which alias will move from which version to which."""
     width = max(len(name) for name in stack.names)
-    models = {known.api_version: known.model for known in [*releases, stack.first()]}
+    models = {known.api_version: known.model for known in [*releases, stack.first_release()]}
     print(f"{'':{width}}  now  →  then")
     for alias in now:
         others = "".join(f" + {share:.0%} {version}" for version, share in alias.weights.items())
@@ -140,7 +140,7 @@ def show(stack: Stack, now: list[Alias], release: Release, releases: list[Releas
 
 
 def confirm(question: str, sure: bool) -> None:
-    """Go on, or raise `Refused`."""
+    """Ask, unless `sure`; raises `Refused` at any answer but yes."""
     try:
         if sure or input(f"{question} [y/N] ").strip().lower() in ("y", "yes"):
             return
@@ -149,7 +149,7 @@ def confirm(question: str, sure: bool) -> None:
     raise Refused("nothing was moved")
 
 
-def move(stack: Stack, now: list[Alias], release: Release) -> None:
+def move_aliases(stack: Stack, now: list[Alias], release: Release) -> None:
     """Point each alias at its version, unless it has been moved since it was read; the API's first."""
     moved: list[str] = []
     for alias in now:
@@ -157,9 +157,9 @@ def move(stack: Stack, now: list[Alias], release: Release) -> None:
         if alias.is_at(version):
             continue
         try:
-            point(stack, alias, version, {})
+            point_alias(stack, alias, version, {})
         except Refused as refused:
-            left = [other.function for other in now[now.index(alias) :]]
+            left = [waiting.function for waiting in now[now.index(alias) :]]
             raise Refused(
                 f"{refused}\nmoved: {', '.join(moved) or 'none'}\nnot moved: {', '.join(left)}\n"
                 f"Look at them, then run it again (TO={release.api_version})."
@@ -168,7 +168,7 @@ def move(stack: Stack, now: list[Alias], release: Release) -> None:
         print(f"moved {alias.function} to {version}")
 
 
-def point(stack: Stack, alias: Alias, version: str, weights: dict[str, float]) -> None:
+def point_alias(stack: Stack, alias: Alias, version: str, weights: dict[str, float]) -> None:
     """Point one alias; raises `Refused` where it has been moved since it was read."""
     try:
         stack.functions.update_alias(
@@ -184,23 +184,23 @@ def point(stack: Stack, alias: Alias, version: str, weights: dict[str, float]) -
 
 
 def withdraw(stack: Stack, releases: list[Release], to: Release) -> None:
-    """Mark the releases newer than `to`, and `to` itself as live again."""
+    """Mark the releases newer than `to` as withdrawn, and `to` as not."""
     withdraw_newer(stack, releases, to.api_version)
     for release in releases:
         if release.api_version == to.api_version and release.withdrawn:
-            mark(stack, release, to.api_version, None)
+            write_record(stack, release, to.api_version, None)
 
 
 def withdraw_newer(stack: Stack, releases: list[Release], live: int) -> list[int]:
-    """Mark the releases newer than the one that is live; those that had no mark."""
+    """Mark the releases newer than the live one as withdrawn; return those that had no mark."""
     left = [release for release in releases if release.api_version > live and not release.withdrawn]
     for release in left:
-        mark(stack, release, live, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+        write_record(stack, release, live, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     return [release.api_version for release in left]
 
 
-def mark(stack: Stack, release: Release, live: int, withdrawn_at: str | None) -> None:
-    """Write a release's record anew, with or without the mark."""
+def write_record(stack: Stack, release: Release, live: int, withdrawn_at: str | None) -> None:
+    """Write a release's record anew, with or without `withdrawn_at`."""
     record = {name: value for name, value in (release.record or {}).items() if name != "withdrawn_at"}
     if withdrawn_at:
         record["withdrawn_at"] = withdrawn_at

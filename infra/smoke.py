@@ -1,4 +1,4 @@
-"""Asks a deployed API whether it answers as it should: `make smoke [STACK=…]`, or `--url` with any address.
+"""Smoke test of a deployed API: `make smoke [STACK=…]`, or `--url` with any address.
 
 Run with the Python of .venv-sam. Requests are signed with SigV4 by the environment's credentials, or carry the token in
 EFEMERA_BEARER (`--bearer`), or neither (`--open`); with `--stack` the stack's parameters say which. No answer is asked
@@ -38,11 +38,11 @@ TIMEOUT_S = 35  # API Gateway gives up after 30
 
 
 class Unusable(Exception):
-    """What was asked for can't be done; one line."""
+    """The smoke test can't be run, for one reason that its message says."""
 
 
 class Target(NamedTuple):
-    """An API, and how it is to be asked."""
+    """Address of an API, and how its callers identify themselves."""
 
     url: str
     access: str  # sigv4, bearer or open
@@ -50,25 +50,25 @@ class Target(NamedTuple):
 
 
 class Failed(Exception):
-    """A check found something else than what must be."""
+    """A response was not what it must be."""
 
 
-class Answer(NamedTuple):
-    """What came back."""
+class Response(NamedTuple):
+    """HTTP response."""
 
     status: int
-    kind: str  # the media type
+    media_type: str
     body: Any  # decoded, where it is JSON
 
-    def must_be(self, status: int) -> Answer:
-        """Itself, if its status is this one."""
+    def expect(self, status: int) -> Response:
+        """Return itself; raises `Failed` when its status is another one."""
         if self.status != status:
             raise Failed(f"{self.status} instead of {status}: {json.dumps(self.body)[:200]}")
         return self
 
 
 class Client:
-    """Sends requests to one API, each of them signed or with the token, over one connection that is kept."""
+    """HTTP client of one API: signs each request or sends the token, over one connection that is kept."""
 
     def __init__(self, url: str, access: str) -> None:
         self.url, self.access = url.rstrip("/"), access
@@ -89,21 +89,21 @@ class Client:
             if not self.region:
                 raise Unusable("no region: set AWS_REGION")
 
-    def ask(self, path: str, body: Any = None, proven: bool = True) -> Answer:
-        """GET, or POST where there is a body; without `proven` as a stranger would."""
+    def request(self, path: str, body: Any = None, authenticated: bool = True) -> Response:
+        """Send a GET, or a POST where there is a body; neither signed nor with the token unless `authenticated`."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if data else {}
         request = AWSRequest("POST" if data else "GET", self.url + path, headers, data)
-        if proven and self.token:
+        if authenticated and self.token:
             request.headers["Authorization"] = f"Bearer {self.token}"
-        if proven and self.credentials:
+        if authenticated and self.credentials:
             SigV4Auth(self.credentials, "execute-api", self.region).add_auth(request)
-        answer = self.session.send(request.prepare())
+        response = self.session.send(request.prepare())
         try:
-            decoded = json.loads(answer.content)
+            decoded = json.loads(response.content)
         except ValueError:
-            decoded = answer.text
-        return Answer(answer.status_code, answer.headers.get("Content-Type", "").partition(";")[0], decoded)
+            decoded = response.text
+        return Response(response.status_code, response.headers.get("Content-Type", "").partition(";")[0], decoded)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -118,15 +118,15 @@ def main(arguments: list[str] | None = None) -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     checks: dict[str, Callable[[], str]] = {
-        "health": lambda: health(client, target, expected, options.wait),
-        "forecast": lambda: forecast(client, golden, digest),
-        "refusal": lambda: refusal(client),
-        "access": lambda: unproven(client),
-        "latency": lambda: latency(client, golden, options.requests, options.slowest),
+        "health": lambda: check_health(client, target, expected, options.wait),
+        "forecast": lambda: check_forecasts(client, golden, digest),
+        "refusal": lambda: check_refusal(client),
+        "access": lambda: check_access(client),
+        "latency": lambda: check_latency(client, golden, options.requests, options.slowest),
     }
     print(f"{target.url} ({target.access})")
     try:
-        failed, unanswered = run(checks)
+        failed, unanswered = run_checks(checks)
     except Unusable as unusable:
         print(unusable, file=sys.stderr)
         sys.exit(2)
@@ -137,36 +137,34 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(3 if failed else 2 if unanswered else 0)
 
 
-def run(checks: dict[str, Callable[[], str]]) -> tuple[int, int]:
-    """How many checks an answer failed, and how many the network did; raises `Unusable`."""
+def run_checks(checks: dict[str, Callable[[], str]]) -> tuple[int, int]:
+    """Run the checks; return how many failed by a response, and how many by the network. Raises `Unusable`."""
     failed = unanswered = 0
     for name, check in checks.items():
         try:
-            result, found = "ok", check()
+            result, text = "ok", check()
         except BotoCoreError as error:
-            result, found = "FAILED", str(error)
+            result, text = "FAILED", str(error)
             unanswered += 1
         except (Failed, KeyError, TypeError, ValueError, IndexError) as error:
-            result, found = (
-                "FAILED",
-                str(error) if isinstance(error, Failed) else f"an answer of another form: no {error}",
-            )
+            result = "FAILED"
+            text = str(error) if isinstance(error, Failed) else f"an answer of another form: no {error}"
             failed += 1
-        print(f"{result:6}  {name:8}  {found}", flush=True)
+        print(f"{result:6}  {name:8}  {text}", flush=True)
     return failed, unanswered
 
 
-def health(client: Client, target: Target, digest: str | None, wait: float) -> str:
-    """GET /health is 200 and names the model, which is the one expected."""
-    answer = _first(lambda: client.ask("/health"), wait)
-    if answer.status in (401, 403) and target.access != "open":
+def check_health(client: Client, target: Target, digest: str | None, wait: float) -> str:
+    """Check that GET /health is 200 and names the expected model."""
+    response = _first_response(lambda: client.request("/health"), wait)
+    if response.status in (401, 403) and target.access != "open":
         means = {
             "sigv4": f"attach the policy {target.policy or 'in the output CallerPolicyArn of its stack'} to who signs",
             "bearer": "put a token that it takes into EFEMERA_BEARER",
         }
-        said = json.dumps(answer.body)[:200]
-        raise Unusable(f"{answer.status} for GET /health, {said}: the caller may not ask; {means[target.access]}")
-    body = answer.must_be(200).body
+        shown = json.dumps(response.body)[:200]
+        raise Unusable(f"{response.status} for GET /health, {shown}: the caller may not ask; {means[target.access]}")
+    body = response.expect(200).body
     if body["status"] != "ok":
         raise Failed(f"status {body['status']!r}")
     if digest and body["model_digest"] != digest:
@@ -174,71 +172,69 @@ def health(client: Client, target: Target, digest: str | None, wait: float) -> s
     return f"model {body['model_version']}, digest {body['model_digest']}, {body['verdict']}"
 
 
-def forecast(client: Client, golden: dict[str, Any], digest: str) -> str:
-    """POST /predict is 200, with PyTorch's own numbers where the model is that of the golden windows."""
+def check_forecasts(client: Client, golden: dict[str, Any], digest: str) -> str:
+    """Check that POST /predict is 200, with PyTorch's own numbers where the model is that of the golden windows."""
     differences: list[float] = []
     for prices, expected in zip(golden["prices"], golden["quantiles"], strict=True):
-        body = client.ask("/predict", {"prices": prices}).must_be(200).body
+        body = client.request("/predict", {"prices": prices}).expect(200).body
         if body["model_digest"] != digest:
             return f"{body['predicted_price']:.6g}; not the model in models/, so its numbers are not compared"
-        found = [sorted([step["median"], *chain(*step["intervals"].values())]) for step in body["steps"]]
-        if [len(step) for step in found] != [len(step) for step in expected]:
-            raise Failed(f"{len(found)} steps of {len(found[0])} quantiles, not {len(expected)} of {len(expected[0])}")
-        wanted = [*chain(*expected), expected[0][len(expected[0]) // 2]]
-        given = [*chain(*found), body["predicted_price"]]
-        differences += [abs(one / other - 1) for one, other in zip(given, wanted, strict=True)]
-    worst, tolerance = (
-        max(differences, key=lambda one: math.inf if math.isnan(one) else one),
-        golden["relative_tolerance"],
-    )
+        steps = [sorted([step["median"], *chain(*step["intervals"].values())]) for step in body["steps"]]
+        if [len(step) for step in steps] != [len(step) for step in expected]:
+            raise Failed(f"{len(steps)} steps of {len(steps[0])} quantiles, not {len(expected)} of {len(expected[0])}")
+        golden_prices = [*chain(*expected), expected[0][len(expected[0]) // 2]]
+        prices_served = [*chain(*steps), body["predicted_price"]]
+        differences += [abs(a / b - 1) for a, b in zip(prices_served, golden_prices, strict=True)]
+    worst = max(differences, key=lambda difference: math.inf if math.isnan(difference) else difference)
+    tolerance = golden["relative_tolerance"]
     if not worst <= tolerance:
         raise Failed(f"{worst:.1e} away from PyTorch's answers; {tolerance:.1e} is allowed")
     return f"{len(golden['prices'])} golden windows within {worst:.1e} of PyTorch's answers"
 
 
-def refusal(client: Client) -> str:
-    """A bad request is told what is wrong with it, and where."""
-    answer = client.ask("/predict", {"prices": [1]}).must_be(422)
-    if answer.kind != "application/problem+json":
-        raise Failed(f"422 as {answer.kind or 'no type'} instead of application/problem+json")
-    (error,) = answer.body["errors"]
+def check_refusal(client: Client) -> str:
+    """Check that a bad request is 422 as problem details with a pointer."""
+    response = client.request("/predict", {"prices": [1]}).expect(422)
+    if response.media_type != "application/problem+json":
+        raise Failed(f"422 as {response.media_type or 'no type'} instead of application/problem+json")
+    (error,) = response.body["errors"]
     if error["pointer"] != "/prices":
         raise Failed(f"422 points to {error['pointer']!r} instead of '/prices'")
     return f"422, {error['pointer']} {error['detail']}"
 
 
-def unproven(client: Client) -> str:
-    """A stranger is refused by every route, unless the API is open."""
+def check_access(client: Client) -> str:
+    """Check that every route refuses a caller without credentials, unless the API is open."""
     if client.access == "open":
-        client.ask("/health", proven=False).must_be(200)
+        client.request("/health", authenticated=False).expect(200)
         return "open to anyone"
     for path, body in (("/health", None), ("/predict", {"prices": [1]}), ("/nowhere", None)):
-        answer = client.ask(path, body, proven=False)
-        if answer.status not in (401, 403):
-            raise Failed(f"{path} answers a request without {client.access} with {answer.status}")
-    return f"{answer.status} for a stranger"
+        response = client.request(path, body, authenticated=False)
+        if response.status not in (401, 403):
+            raise Failed(f"{path} answers a request without {client.access} with {response.status}")
+    return f"{response.status} for a stranger"
 
 
-def latency(client: Client, golden: dict[str, Any], requests: int, slowest: float) -> str:
-    """Warm requests, one after another, from where this runs."""
-    taken = []
+def check_latency(client: Client, golden: dict[str, Any], requests: int, slowest: float) -> str:
+    """Measure warm requests, one after another, from where this runs (ms)."""
+    milliseconds = []
     for number in range(requests):
         start = time.perf_counter()
-        client.ask("/predict", {"prices": golden["prices"][number % len(golden["prices"])]}).must_be(200)
-        taken.append((time.perf_counter() - start) * 1000)
-    late = sorted(taken)[math.ceil(0.95 * requests) - 1]
-    told = f"median {statistics.median(taken):.0f} ms, 95% within {late:.0f} ms, of {requests}"
+        client.request("/predict", {"prices": golden["prices"][number % len(golden["prices"])]}).expect(200)
+        milliseconds.append((time.perf_counter() - start) * 1000)
+    late = sorted(milliseconds)[math.ceil(0.95 * requests) - 1]
+    figures = f"median {statistics.median(milliseconds):.0f} ms, 95% within {late:.0f} ms, of {requests}"
     if late > slowest:
-        raise Failed(f"{told}; at most {slowest:.0f} ms are allowed")
-    return told
+        raise Failed(f"{figures}; at most {slowest:.0f} ms are allowed")
+    return figures
 
 
-def _first(ask: Callable[[], Answer], wait: float) -> Answer:
-    """The first answer, whatever it is; asked again only while nothing takes the connection."""
+def _first_response(send: Callable[[], Response], wait: float) -> Response:
+    """Send until something takes the connection, at most `wait` seconds; return that response, whatever it is."""
     end = time.monotonic() + wait
     while True:
         try:
-            return ask()
+            return send()
         except EndpointConnectionError:
             if time.monotonic() >= end:
                 raise
@@ -272,7 +268,7 @@ def _session() -> boto3.Session:
 
 
 def _target(options: argparse.Namespace) -> Target:
-    """What is to be asked, and how; raises `Unusable`."""
+    """Find the API that the options name, and how to authenticate; raises `Unusable`."""
     url, access, policy = options.url, options.access or "sigv4", ""
     if options.stack:
         try:
@@ -283,10 +279,10 @@ def _target(options: argparse.Namespace) -> Target:
         url, policy = outputs.get("ApiUrl"), outputs.get("CallerPolicyArn", "")
         if not url:
             raise Unusable(f"stack {options.stack} has no output ApiUrl; is it one of Efemera's?")
-        given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in stack.get("Parameters", [])}
-        if not options.access and given.get("PublicAccess", "closed") != "closed":
+        parameters = {entry["ParameterKey"]: entry["ParameterValue"] for entry in stack.get("Parameters", [])}
+        if not options.access and parameters.get("PublicAccess", "closed") != "closed":
             access = "open"
-        elif not options.access and given.get("JwtIssuer"):
+        elif not options.access and parameters.get("JwtIssuer"):
             access = "bearer"
     parts = urlsplit(url)
     if parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in LOCAL):
@@ -295,7 +291,7 @@ def _target(options: argparse.Namespace) -> Target:
 
 
 def _model(folder: Path) -> tuple[dict[str, Any], str]:
-    """The golden windows of a model with PyTorch's answers, and the model's digest."""
+    """Read a model's golden windows with PyTorch's answers, and its digest."""
     try:
         golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""`efemera batch`: a forecast for every series of a table, in a table; and `efemera batch scores`: how they did."""
+"""`efemera batch`: forecast every series of a table; `efemera batch scores`: show the accuracy of earlier forecasts."""
 
 from __future__ import annotations
 
@@ -75,16 +75,16 @@ def batch(
     day = day_option("--as-of", as_of)
     _check_out(out)
     os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # Lambda's log lines are none of the result
-    finished = _run(prices, out, day, calendar, stale_after, model, processes or os.cpu_count() or 1)
-    success = finished.success
+    result = _run(prices, out, day, calendar, stale_after, model, processes or os.cpu_count() or 1)
+    success = result.success
     if json:
         import msgspec
 
-        print_json({"run": finished.folder, "found": finished.found, **msgspec.to_builtins(success)})
+        print_json({"run": result.folder, "found": result.was_there, **msgspec.to_builtins(success)})
         return
-    from export.local.batch import examples
+    from export.local.batch import refusal_examples
 
-    _show(finished.folder, success, finished.found, examples(finished.place, success))
+    _show_run(result.folder, success, result.was_there, refusal_examples(result.place, success))
 
 
 @app.command()
@@ -106,7 +106,7 @@ def scores(
         raise InputError("--out is missing; see efemera batch scores --help")
     if plot is not None and plot.suffix.lower() != ".png":
         raise InputError(f"--plot {plot}: must end in .png")
-    from lambda_fn.batch.run_records import BatchRefused
+    from lambda_fn.batch.errors import BatchRefused
     from lambda_fn.batch.score_table import drift, read_scores
     from lambda_fn.tables.store import StoreRefused, StoreUnavailable, open_store
 
@@ -119,7 +119,7 @@ def scores(
             f"--out {out}: no scores yet; a run scores the earlier ones whose steps have met their closes since"
         )
     steps = [None, *sorted({int(step) for step in rows["step"]})]
-    found = {"all" if step is None else str(step): drift(rows, step) for step in steps}
+    by_step = {"all" if step is None else str(step): drift(rows, step) for step in steps}
     if plot is not None:
         from export.forecast_plot import plot_scores
 
@@ -127,9 +127,9 @@ def scores(
     if json:
         import dataclasses
 
-        print_json({name: dataclasses.asdict(one) for name, one in found.items() if one is not None})
+        print_json({name: dataclasses.asdict(pooled) for name, pooled in by_step.items() if pooled is not None})
         return
-    _show_scores(found, str(rows["ds"].min())[:10], str(rows["ds"].max())[:10])
+    _show_scores(by_step, str(rows["ds"].min())[:10], str(rows["ds"].max())[:10])
     if plot is not None:
         say(f"drawn: {plot}")
 
@@ -137,14 +137,16 @@ def scores(
 def _run(
     prices: list[str], out: str, day: datetime.date, calendar: str, stale_after: int, model: Path, processes: int
 ) -> Any:
-    """The run, with a progress bar; its refusals in the command line's own classes."""
+    """Run the batch with a progress bar; turn its refusals into the command line's errors."""
     from export.local.workers import context
 
     context()  # starts while this process imports what follows
     from export.local.batch import run_batch
-    from lambda_fn.batch.run_records import BatchRefused, Incomplete, InputRefused, ModelReplaced, Settings
+    from lambda_fn.batch.errors import BatchRefused, Incomplete, ModelReplaced
+    from lambda_fn.batch.records import Settings
     from lambda_fn.model.forecaster import ModelRefused
     from lambda_fn.model.sessions import SessionsRefused
+    from lambda_fn.tables.price_files import InputRefused
     from lambda_fn.tables.store import StoreRefused, StoreUnavailable
 
     settings = Settings(prices=prices, out=out, as_of=day, calendar=calendar, stale_after=stale_after)
@@ -155,9 +157,10 @@ def _run(
             def on_shards(done: int, total: int) -> None:
                 bar.update(task, description="shards", completed=done, total=total)
 
-            return run_batch(
-                settings, model, processes, lambda what: bar.update(task, description=_short(what)), on_shards
-            )
+            def on_step(step: str) -> None:
+                bar.update(task, description=_short(step))
+
+            return run_batch(settings, model, processes, on_step, on_shards)
     except (ModelRefused, SessionsRefused, ModelReplaced, Incomplete) as refusal:
         raise GateRefused(str(refusal)) from None
     except InputRefused as refusal:
@@ -186,37 +189,37 @@ def _check_out(out: str) -> None:
         raise InputError(f"--out {out}: can't be written (no permission in {folder})")
 
 
-def _show(folder: str, success: Any, found: bool, examples: dict[str, tuple[str, str]]) -> None:
-    """What came of a run, for a person; of each kind of refusal one example."""
+def _show_run(folder: str, success: Any, was_there: bool, examples: dict[str, tuple[str, str]]) -> None:
+    """Print the counts of a run, with one example for each status of refusal."""
     screen.print(f"{success.forecast:,} of {success.series:,} series forecast as of {success.as_of}")
     for status, series in success.refused.items():
         name, reason = (" ".join(text.split()) for text in examples.get(status, ("", "")))  # gone with its part
         screen.print(f"{series:>9,} {status}" + (f", such as {name[:40]}: {reason}" if reason else ""))
-    screen.print(f"{'there already' if found else 'written'}: {folder}")
+    screen.print(f"{'there already' if was_there else 'written'}: {folder}")
     screen.print(f"model {success.model_version}, verdict: {success.verdict}; no investment advice")
 
 
-def _show_scores(found: dict[str, Any], first: str, last: str) -> None:
-    """A row a step, all of them pooled first."""
-    levels = list(found["all"].coverage)
+def _show_scores(by_step: dict[str, Any], first: str, last: str) -> None:
+    """Print a table of `Drift`, a row a step, all of them pooled first."""
+    levels = list(by_step["all"].coverage)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for name in ("step", "forecasts", "error/naive", *(f"{level}% covers" for level in levels), "pinball"):
         table.add_column(name, justify="left" if name == "step" else "right", no_wrap=True)
-    for step, one in found.items():
+    for step, pooled in by_step.items():
         table.add_row(
             step,
-            f"{one.series:,}",
-            f"{one.ratio_to_naive:.3f}",
-            *(f"{one.coverage[level]:.1%}" for level in levels),
-            f"{one.pinball:.5f}",
+            f"{pooled.series:,}",
+            f"{pooled.ratio_to_naive:.3f}",
+            *(f"{pooled.coverage[level]:.1%}" for level in levels),
+            f"{pooled.pinball:.5f}",
         )
     screen.print(table)
-    sessions = found["all"].sessions
+    sessions = by_step["all"].sessions
     screen.print(
         f"{sessions} session{'s' * (sessions != 1)} scored, {first} to {last}; errors and pinball in log returns"
     )
 
 
 def _short(text: str) -> str:
-    """Fit for a progress line."""
+    """Cut a text to 60 characters, for the progress line."""
     return text if len(text) <= 60 else f"{text[:28]} … {text[-28:]}"

@@ -1,4 +1,4 @@
-"""The last step of a batch run: proves that every series came out exactly once, says how earlier runs did, and signs.
+"""Step 3 of a batch run: prove that every series came out exactly once, write the evening's scores, sign the run.
 
 `_SUCCESS.json` is the last file; a run without it is not there. What is wrong stops the run before that, by name.
 """
@@ -12,24 +12,12 @@ from typing import Any
 
 import msgspec
 
-from lambda_fn.batch import metrics
-from lambda_fn.batch.run_records import (
-    SCHEMA_VERSION,
-    BatchRefused,
-    Done,
-    Incomplete,
-    Place,
-    Plan,
-    Score,
-    Shard,
-    Success,
-    decode,
-    model_digest,
-    models_folder,
-    one_thread,
-    read_plan,
-)
+from lambda_fn.batch import cloudwatch_metrics
+from lambda_fn.batch.database import one_thread
+from lambda_fn.batch.errors import BatchRefused, Incomplete
+from lambda_fn.batch.records import SCHEMA_VERSION, Place, Plan, Score, Shard, ShardDone, Success, decode, read_plan
 from lambda_fn.batch.score_table import read_scores, write_scores
+from lambda_fn.batch.served_model import model_digest, models_folder
 from lambda_fn.batch.shard_reader import FORECAST
 from lambda_fn.model.forecaster import read_verdict
 from lambda_fn.tables.sql import path_literal
@@ -37,7 +25,7 @@ from lambda_fn.tables.store import Store, scratch, sha256_of
 
 DOWNLOADS = 8  # at once
 
-_PROOF = f"""
+_PROOF = f""" -- of one shard's parts: rows, series, sum of id hashes, series of other shards, partial, undue, unknown
     WITH forecasts AS (
         SELECT unique_id, count(*) AS rows, min(step) AS first, max(step) AS last,
             bit_count(bitstring_agg(greatest(1, least(step, {{horizon}})), 1, {{horizon}})) AS steps -- distinct ones
@@ -56,9 +44,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     """Finish the run that `event` names: {"place": …}."""
     place = msgspec.convert(event["place"], Place)
     success = finish(place)
-    metrics.write(success, read_scores(place.out_store(), place.as_of))
-    found: dict[str, Any] = msgspec.to_builtins(success)
-    return found
+    cloudwatch_metrics.write(success, read_scores(place.out_store(), place.as_of))
+    output: dict[str, Any] = msgspec.to_builtins(success)
+    return output
 
 
 def finish(place: Place) -> Success:
@@ -67,52 +55,52 @@ def finish(place: Place) -> Success:
     Raises `Incomplete` naming the shards that are not done or not whole, `BatchRefused`, or what a store raises.
     """
     store = place.out_store()
-    signed = f"{place.folder}_SUCCESS.json"
-    if (content := store.read(signed)) is not None:
-        return decode(content, Success, f"{place.out}/{signed}")
+    if (content := store.read(place.success_key)) is not None:
+        return decode(content, Success, f"{place.out}/{place.success_key}")
     plan = read_plan(place, store)
     if model_digest() != plan.model_digest:
         raise BatchRefused(f"run {place.as_of}/{place.run} was planned for model {plan.model_digest}")
-    marks = _marks(place, plan, store)
+    marks = _read_marks(place, plan, store)
     with ThreadPoolExecutor(DOWNLOADS) as pool:
-        faults = list(pool.map(lambda shard: _fault(place, plan, shard, marks[shard.number], store), plan.shards))
-    if wrong := [fault for fault in faults if fault]:
-        raise Incomplete(f"{len(wrong)} of {len(plan.shards)} shards are not whole; the first: {wrong[0]}")
-    if met := _sum(score for mark in marks.values() for score in mark.scores):
-        write_scores(store, place.as_of, met)
-    success = _success(plan, marks.values())
+        checks = list(pool.map(lambda shard: _shard_fault(place, plan, shard, marks[shard.number], store), plan.shards))
+    if faults := [fault for fault in checks if fault]:
+        raise Incomplete(f"{len(faults)} of {len(plan.shards)} shards are not whole; the first: {faults[0]}")
+    if scores := _sum_scores(score for mark in marks.values() for score in mark.scores):
+        write_scores(store, place.as_of, scores)
+    success = _summary(plan, marks.values())
     encoded = msgspec.json.format(msgspec.json.encode(success), indent=1)
-    return success if store.put_new(signed, encoded) else finish(place)
+    return success if store.put_new(place.success_key, encoded) else finish(place)
 
 
-def _marks(place: Place, plan: Plan, store: Store) -> dict[int, Done]:
-    """What each shard's worker said; every one must have."""
+def _read_marks(place: Place, plan: Plan, store: Store) -> dict[int, ShardDone]:
+    """Read the mark of each shard, by its number; raises `Incomplete` naming the shards without one."""
     with ThreadPoolExecutor(DOWNLOADS) as pool:
-        found = list(pool.map(lambda shard: store.read(place.done(shard.number)), plan.shards))
-    missing = [shard.number for shard, content in zip(plan.shards, found, strict=True) if content is None]
+        contents = list(pool.map(lambda shard: store.read(place.done_key(shard.number)), plan.shards))
+    missing = [shard.number for shard, content in zip(plan.shards, contents, strict=True) if content is None]
     if missing:
         first = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         raise Incomplete(f"{len(missing)} of {len(plan.shards)} shards are not done: {first}; start the run again")
     return {
-        shard.number: decode(content, Done, f"{place.out}/{place.done(shard.number)}")
-        for shard, content in zip(plan.shards, found, strict=True)
+        shard.number: decode(content, ShardDone, f"{place.out}/{place.done_key(shard.number)}")
+        for shard, content in zip(plan.shards, contents, strict=True)
         if content is not None
     }
 
 
-def _fault(place: Place, plan: Plan, shard: Shard, mark: Done, store: Store) -> str:
-    """What is wrong with a shard's two parts; empty when they hold each of its series exactly once."""
+def _shard_fault(place: Place, plan: Plan, shard: Shard, mark: ShardDone, store: Store) -> str:
+    """Say what is wrong with a shard's two parts; empty when they hold each of its series exactly once."""
     name = f"{place.out}/{place.folder}*/part-{shard.number:05}.parquet"
     if mark.model_digest != plan.model_digest:
         return f"{name} is of model {mark.model_digest}, the run of {plan.model_digest}"
     with scratch() as folder:
         paths = {}
         for table, digest in (("forecasts", mark.forecasts_sha256), ("status", mark.status_sha256)):
-            path = store.fetch(place.table(table, shard.number), folder)
+            key = place.part_key(table, shard.number)
+            path = store.fetch(key, folder)
             if path is None:
-                return f"{place.table(table, shard.number)} is gone"
+                return f"{key} is gone"
             if sha256_of(path) != digest:
-                return f"{place.table(table, shard.number)} is not the file that its worker wrote"
+                return f"{key} is not the file that its worker wrote"
             paths[table] = path_literal(path)
         query = _PROOF.format(**paths, mask=plan.shard_count - 1, number=shard.number, horizon=plan.horizon)
         with one_thread() as database:
@@ -124,24 +112,25 @@ def _fault(place: Place, plan: Plan, shard: Shard, mark: Done, store: Store) -> 
     return ""
 
 
-def _sum(scores: Iterable[Score]) -> list[Score]:
-    """The scores of all shards as those of one: sums of sums, by run, step and day."""
-    found: dict[tuple[str, str, int, str], Score] = {}
-    for one in scores:
-        key = (one.as_of, one.run, one.step, one.ds)
-        if (all_ := found.get(key)) is None:
-            found[key] = msgspec.structs.replace(one, covered=dict(one.covered))
+def _sum_scores(scores: Iterable[Score]) -> list[Score]:
+    """Sum the scores of all shards, by run, step and day."""
+    totals: dict[tuple[str, str, int, str], Score] = {}
+    for score in scores:
+        key = (score.as_of, score.run, score.step, score.ds)
+        if (total := totals.get(key)) is None:
+            totals[key] = msgspec.structs.replace(score, covered=dict(score.covered))
             continue
-        all_.series += one.series
-        all_.absolute_error += one.absolute_error
-        all_.naive_absolute_error += one.naive_absolute_error
-        all_.pinball += one.pinball
-        for level, count in one.covered.items():
-            all_.covered[level] += count
-    return sorted(found.values(), key=lambda one: (one.ds, one.as_of, one.run, one.step))
+        total.series += score.series
+        total.absolute_error += score.absolute_error
+        total.naive_absolute_error += score.naive_absolute_error
+        total.pinball += score.pinball
+        for level, count in score.covered.items():
+            total.covered[level] += count
+    return sorted(totals.values(), key=lambda total: (total.ds, total.as_of, total.run, total.step))
 
 
-def _success(plan: Plan, marks: Iterable[Done]) -> Success:
+def _summary(plan: Plan, marks: Iterable[ShardDone]) -> Success:
+    """Count the series by status and say which model and verdict the run is of."""
     counts: dict[str, int] = {}
     for mark in marks:
         for status, series in mark.counts.items():

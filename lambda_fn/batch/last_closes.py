@@ -10,8 +10,6 @@ import datetime
 
 import duckdb
 
-EPOCH = "DATE '1970-01-01'"
-
 # Two heaps of rows a series: a quarter of the time of ordered lists. Newest first; of the rows of one day any. One row
 # more than the window's: it may be a second one of the window's first day.
 _CUT = """

@@ -1,4 +1,4 @@
-"""The first step of a batch run: one pass over all closes makes shards, by a hash of each series' id."""
+"""Step 1 of a batch run: read every close once and cut the series into shards, by a hash of each id."""
 
 from __future__ import annotations
 
@@ -11,35 +11,26 @@ from typing import Any
 import duckdb
 import msgspec
 
-from lambda_fn.batch.earlier_runs import find_earlier
-from lambda_fn.batch.run_records import (
-    DUCKDB,
-    SCHEMA_VERSION,
-    BatchRefused,
-    Input,
-    InputRefused,
-    Place,
-    Plan,
-    Settings,
-    manifest,
-    model_digest,
-    sessions,
-)
+from lambda_fn.batch.database import DUCKDB
+from lambda_fn.batch.earlier_runs import find_earlier_runs
+from lambda_fn.batch.errors import BatchRefused
+from lambda_fn.batch.records import SCHEMA_VERSION, InputDigest, Place, Plan, Settings
+from lambda_fn.batch.served_model import manifest, model_digest, sessions
 from lambda_fn.batch.shard_writer import HASH, choose_shards, put_shards, write_shards
 from lambda_fn.model.forecaster import intervals_of
 from lambda_fn.tables.closes import last_days, number, read_closes
-from lambda_fn.tables.price_files import InputFile, check_unchanged, open_inputs
+from lambda_fn.tables.price_files import InputFile, InputRefused, check_unchanged, open_inputs
 from lambda_fn.tables.price_rows import explain
 from lambda_fn.tables.store import Store, is_s3, scratch, split
 from lambda_fn.telemetry import logger
 
 EARLIEST = datetime.date(1602, 1, 1)  # the first exchange's first year
 
-Tell = Callable[[str], None]
+OnStep = Callable[[str], None]
 
 
-class Answer(msgspec.Struct, omit_defaults=True):
-    """What became of the plan, as Step Functions reads it."""
+class PlanResult(msgspec.Struct, omit_defaults=True):
+    """Result of the planning step (Step Functions output)."""
 
     state: str  # ready, done (this very run is there), waiting (closes have not arrived), closed (no session that day)
     as_of: str
@@ -52,34 +43,34 @@ class Answer(msgspec.Struct, omit_defaults=True):
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Plan the run that `event["settings"]`, overridden by `event["input"]`, ask for."""
-    asked = {**event["settings"], **event.get("input", {})}
+    requested = {**event["settings"], **event.get("input", {})}
     try:
-        settings = msgspec.convert(asked, Settings)
+        settings = msgspec.convert(requested, Settings)
     except msgspec.ValidationError as error:
         raise BatchRefused(f"the input of the run: {error}") from None
-    answer = plan(settings, waited=event.get("waited", 0))
-    logger.info("plan", **msgspec.to_builtins(answer))
-    counts = {name: getattr(answer, name) for name in ("series", "arrived", "waited")}  # said even where they are zero
-    found: dict[str, Any] = {**msgspec.to_builtins(answer), **counts}
-    if answer.place is not None and is_s3(answer.place.work):  # where the Distributed Map reads its items
-        bucket, prefix = split(answer.place.work)
-        found["items"] = {"bucket": bucket, "key": f"{prefix}/{answer.place.items}".lstrip("/")}
-    return found
+    result = plan(settings, waited=event.get("waited", 0))
+    logger.info("plan", **msgspec.to_builtins(result))
+    counts = {name: getattr(result, name) for name in ("series", "arrived", "waited")}  # said even where they are zero
+    output: dict[str, Any] = {**msgspec.to_builtins(result), **counts}
+    if result.place is not None and is_s3(result.place.work):  # where the Distributed Map reads its items
+        bucket, prefix = split(result.place.work)
+        output["items"] = {"bucket": bucket, "key": f"{prefix}/{result.place.shard_list_key}".lstrip("/")}
+    return output
 
 
-def plan(settings: Settings, waited: int = 0, tell: Tell = lambda _: None) -> Answer:
+def plan(settings: Settings, waited: int = 0, on_step: OnStep = lambda _: None) -> PlanResult:
     """Read every close, put the shards into the work store and the plan into the run's folder.
 
     Of a scheduled run the day is that of its schedule, in the exchange's zone; it may be `closed`, or `waiting` for
-    closes. `tell` hears what is being done. Raises `BatchRefused` or what a store raises.
+    closes. `on_step` hears what is being done. Raises `BatchRefused` or what a store raises.
     """
     as_of = _as_of(settings)
     calendar = _calendar(settings)
     if settings.scheduled and sessions().holds(calendar, as_of) is False:
-        return Answer("closed", str(as_of))
+        return PlanResult("closed", str(as_of))
     with scratch() as folder:
         places = [settings.prices] if isinstance(settings.prices, str) else settings.prices
-        files = open_inputs(places, folder, lambda name: tell(f"reading {name}"))
+        files = open_inputs(places, folder, lambda name: on_step(f"reading {name}"))
         with duckdb.connect(":memory:", config={**DUCKDB, "temp_directory": str(folder / "spill")}) as database:
             try:
                 read_closes(database, files, folder, as_of)
@@ -90,27 +81,28 @@ def plan(settings: Settings, waited: int = 0, tell: Tell = lambda _: None) -> An
                 raise InputRefused("the files hold no rows of prices")
             arrived, alive = _arrived(last_days(database), settings, as_of, calendar)
             if settings.scheduled and (not alive or arrived * 2 < alive):
-                return Answer("waiting", str(as_of), series=alive, arrived=arrived, waited=waited + 1)
+                return PlanResult("waiting", str(as_of), series=alive, arrived=arrived, waited=waited + 1)
             place = _place(settings, as_of, files)
             store = place.out_store()
-            answer = Answer("ready", str(as_of), place, series, arrived, waited=waited)
-            if store.read(f"{place.folder}_SUCCESS.json") is not None:
-                return msgspec.structs.replace(answer, state="done")
-            tell(f"sharding {series:,} series")
-            made = _plan(settings, place, store, files)
-            made.rows, made.series = number(database, "SELECT sum(rows) FROM ids"), series
-            made.shard_count, made.shards = choose_shards(database, settings.series_per_shard)
+            result = PlanResult("ready", str(as_of), place, series, arrived, waited=waited)
+            if store.read(place.success_key) is not None:
+                return msgspec.structs.replace(result, state="done")
+            on_step(f"sharding {series:,} series")
+            planned = _plan(settings, place, store, files)
+            planned.rows, planned.series = number(database, "SELECT sum(rows) FROM ids"), series
+            planned.shard_count, planned.shards = choose_shards(database, settings.series_per_shard)
             try:
-                write_shards(database, folder / "shards", as_of, made)
+                write_shards(database, folder / "shards", as_of, planned)
             except duckdb.Error:  # of prices, which were not read before
                 raise explain(database, files) from None
         check_unchanged(files)
-        put_shards(place, made.shards, folder / "shards")
-        store.put_new(f"{place.folder}plan.json", msgspec.json.format(msgspec.json.encode(made), indent=1))
-    return msgspec.structs.replace(answer, shards=len(made.shards))
+        put_shards(place, planned.shards, folder / "shards")
+        store.put_new(place.plan_key, msgspec.json.format(msgspec.json.encode(planned), indent=1))
+    return msgspec.structs.replace(result, shards=len(planned.shards))
 
 
 def _as_of(settings: Settings) -> datetime.date:
+    """Return the run's day: `as_of`, or the day of `scheduled` in its time zone."""
     if settings.as_of is not None:
         if settings.as_of < EARLIEST:
             raise BatchRefused(f"the input of the run: as_of {settings.as_of} is before {EARLIEST}")
@@ -125,6 +117,7 @@ def _as_of(settings: Settings) -> datetime.date:
 
 
 def _calendar(settings: Settings) -> str:
+    """Check that the served model knows the calendar."""
     known = sessions().calendars
     if settings.calendar not in known:
         raise BatchRefused(f"the input of the run: calendar {settings.calendar!r} is not one of {', '.join(known)}")
@@ -134,15 +127,15 @@ def _calendar(settings: Settings) -> str:
 def _arrived(
     days: list[tuple[datetime.date, int]], settings: Settings, as_of: datetime.date, calendar: str
 ) -> tuple[int, int]:
-    """How many series have a close of that day, of how many that have a recent one."""
+    """Count the series that have a close of that day, and those that have a recent one."""
     alive = sum(count for day, count in days if sessions().between(calendar, day, as_of) <= settings.stale_after)
     return sum(count for day, count in days if day == as_of), alive
 
 
 def _place(settings: Settings, as_of: datetime.date, files: list[InputFile]) -> Place:
-    """Where the run is: a function of the input, the day, the settings and the model."""
+    """Return the run's place: its name is a digest of input, day, settings and model."""
     out = settings.out.rstrip("/") or "/"
-    told = msgspec.json.encode(
+    identity = msgspec.json.encode(
         [
             SCHEMA_VERSION,
             HASH,
@@ -150,18 +143,18 @@ def _place(settings: Settings, as_of: datetime.date, files: list[InputFile]) -> 
             sorted((file.short_name, file.sha256) for file in files),
         ]
     )
-    digest = hashlib.sha256(told).hexdigest()
+    digest = hashlib.sha256(identity).hexdigest()
     run = f"{digest[:12]}-{model_digest()}"
     return Place(out, settings.work.rstrip("/") or f"{out}/work", str(as_of), run)
 
 
 def _plan(settings: Settings, place: Place, store: Store, files: list[InputFile]) -> Plan:
-    """What is known of the run before its shards are."""
+    """Make the plan, all but its rows, series and shards."""
     model = manifest()
-    until, earlier = find_earlier(store, place.as_of, model.horizon)
+    until, earlier = find_earlier_runs(store, place.as_of, model.horizon)
     return Plan(
         SCHEMA_VERSION, place.as_of, settings.calendar, settings.stale_after, model.model_version, model_digest(),
         model.window, model.horizon, list(intervals_of(model.quantiles)), place.run.partition("-")[0],
-        sorted([Input(file.short_name, file.sha256, file.bytes) for file in files], key=lambda file: file.name),
+        sorted([InputDigest(file.short_name, file.sha256, file.bytes) for file in files], key=lambda file: file.name),
         0, 0, HASH, 0, [], until, earlier,
     )  # fmt: skip

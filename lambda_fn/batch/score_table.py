@@ -1,4 +1,4 @@
-"""The scores table: how forecasts did once their closes were known, one small Parquet file a day; and its drift.
+"""Scores table: errors of forecasts that met their closes, one small Parquet file a day; and its drift.
 
 Columns: ds (the day the steps fell on), step, as_of and run (of the forecasts), model_version, model_digest, series,
 mae and mae_naive (of log returns), pinball (mean over series and quantiles), and coverage-LEVEL for each interval.
@@ -13,7 +13,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from lambda_fn.batch.run_records import FileDamaged, Score, one_thread
+from lambda_fn.batch.database import one_thread
+from lambda_fn.batch.errors import FileDamaged
+from lambda_fn.batch.records import Score
 from lambda_fn.tables.sql import path_literal, quote
 from lambda_fn.tables.store import Store, scratch
 
@@ -25,7 +27,7 @@ Rows = dict[str, np.ndarray[Any, Any]]  # column → values
 
 @dataclasses.dataclass(frozen=True)
 class Drift:
-    """How forecasts did over the last sessions that were scored."""
+    """Accuracy of forecasts over the last sessions that were scored."""
 
     sessions: int
     series: int  # forecasts scored
@@ -35,7 +37,7 @@ class Drift:
 
 
 def write_scores(store: Store, as_of: str, scores: list[Score]) -> None:
-    """Put the scores of one run's evening at `scores/<as_of>.parquet`, in place of an earlier try's."""
+    """Write the scores of one run's evening to `scores/<as_of>.parquet`, in place of an earlier try's."""
     levels = sorted({level for score in scores for level in score.covered}, key=float)
     columns: dict[str, list[Any]] = {
         "ds": [score.ds for score in scores],
@@ -67,7 +69,7 @@ def write_scores(store: Store, as_of: str, scores: list[Score]) -> None:
 
 
 def read_scores(store: Store, until: str = "9999-12-31") -> Rows:
-    """The scores of the last sessions up to that evening, as columns; empty where there are none.
+    """Read the scores of the last `SESSIONS` sessions up to an evening, as columns; empty where there are none.
 
     What two evenings scored, as when an earlier day was run later, counts once.
     """
@@ -89,13 +91,13 @@ def read_scores(store: Store, until: str = "9999-12-31") -> Rows:
                 QUALIFY row_number() OVER (PARTITION BY as_of, run, step, ds ORDER BY filename DESC) = 1
                 ORDER BY ds, as_of, run, step"""
             try:
-                found = database.execute(query).fetchnumpy()
+                columns = database.execute(query).fetchnumpy()
             except duckdb.Error as error:
                 name = next((path.name for path in paths if str(path) in str(error)), "a file")
                 raise FileDamaged(f"{store.uri}/{FOLDER}{name}: damaged; delete it") from None
     rows = {
         name: np.ma.filled(values, np.nan) if values.dtype.kind == "f" else np.asarray(values)
-        for name, values in found.items()
+        for name, values in columns.items()
     }
     days = np.unique(rows["ds"])[-SESSIONS:]
     kept = rows["ds"] >= days[0]
@@ -103,7 +105,7 @@ def read_scores(store: Store, until: str = "9999-12-31") -> Rows:
 
 
 def drift(rows: Rows, step: int | None = None) -> Drift | None:
-    """The figures of these rows, of one step or of all pooled; None where there are none."""
+    """Pool these rows, of one step or of all; None where there are none."""
     if rows and step is not None:
         rows = {name: values[rows["step"] == step] for name, values in rows.items()}
     if not rows or not len(rows["ds"]):

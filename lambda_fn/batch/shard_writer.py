@@ -1,4 +1,8 @@
-"""Cuts the series of a plan into shards, by a hash of each id, and hands them over to the workers."""
+"""Write the series of a plan as shards, by a hash of each id, and hand them to the workers.
+
+A shard file is Parquet, a row for each series: unique_id VARCHAR, rows BIGINT (closes up to the day), days DATE[] and
+closes DOUBLE[] (newest first; NaN where there is no price), fault VARCHAR (NULL, or its kind and words: `kind: words`).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,9 @@ import duckdb
 import msgspec
 
 from lambda_fn.batch.earlier_runs import LOOK_BACK
+from lambda_fn.batch.errors import BatchRefused
 from lambda_fn.batch.last_closes import cut
-from lambda_fn.batch.run_records import BatchRefused, Place, Plan, Shard
+from lambda_fn.batch.records import Place, Plan, Shard
 from lambda_fn.tables.closes import number
 from lambda_fn.tables.sql import quote
 
@@ -26,7 +31,7 @@ UPLOADS = 8  # at once
 
 
 def choose_shards(database: duckdb.DuckDBPyConnection, largest: int) -> tuple[int, list[Shard]]:
-    """How many shards there are, by the hash of an id modulo that power of two, and those that hold a series.
+    """Choose the number of shards, a power of two that takes the hash of an id modulo it, and list those with a series.
 
     Raises `BatchRefused` where so many series can't be in shards of at most `largest`.
     """
@@ -35,16 +40,16 @@ def choose_shards(database: duckdb.DuckDBPyConnection, largest: int) -> tuple[in
     count = 1
     while count <= MOST_SHARDS:
         if count >= wanted:
-            found = database.execute(f"""
+            groups = database.execute(f"""
                 SELECT hash & {count - 1}, count(*), CAST(sum(hash) AS VARCHAR) FROM ids GROUP BY ALL ORDER BY ALL""")
-            shards = [Shard(*row) for row in found.fetchall()]
+            shards = [Shard(*row) for row in groups.fetchall()]
             if max(shard.series for shard in shards) <= largest:
                 return count, shards
         count *= 2
     raise BatchRefused(f"series_per_shard {largest} is too small for {series:,} series")
 
 
-def write_shards(database: duckdb.DuckDBPyConnection, folder: Path, as_of: datetime.date, made: Plan) -> None:
+def write_shards(database: duckdb.DuckDBPyConnection, folder: Path, as_of: datetime.date, plan: Plan) -> None:
     """Write the shards of a plan into `folder`, each as shard=N/data_0.parquet.
 
     The series are cut in slices, by the low bits of the hash that makes the shards, so that their lists fit into
@@ -52,37 +57,37 @@ def write_shards(database: duckdb.DuckDBPyConnection, folder: Path, as_of: datet
     days are handed on as far back as an earlier forecast to be scored can have been made.
     """
     threads, slices = os.cpu_count() or 1, 1
-    while slices < made.shard_count and made.series / slices > SERIES_AT_ONCE:
+    while slices < plan.shard_count and plan.series / slices > SERIES_AT_ONCE:
         slices *= 2
-    first = min([earlier.as_of for earlier in made.earlier], default=made.as_of)
-    days = min(made.window, (as_of - datetime.date.fromisoformat(first)).days + 2 * made.stale_after + LOOK_BACK)
+    first = min([earlier.as_of for earlier in plan.earlier], default=plan.as_of)
+    days = min(plan.window, (as_of - datetime.date.fromisoformat(first)).days + 2 * plan.stale_after + LOOK_BACK)
 
     def write(turn: int) -> None:
         with database.cursor() as connection:
             connection.execute(f"""
                 COPY (
-                    SELECT unique_id, rows, days[:{days}] AS days, closes[:{made.window}] AS closes, fault,
-                        hash(unique_id) & {made.shard_count - 1} AS shard
+                    SELECT unique_id, rows, days[:{days}] AS days, closes[:{plan.window}] AS closes, fault,
+                        hash(unique_id) & {plan.shard_count - 1} AS shard
                     FROM series WHERE shard // {slices} % {threads} = {turn}
                 ) TO {quote(str(folder), "'")}
                 (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (shard), APPEND)""")
 
-    database.execute(f"SET partitioned_write_max_open_files = {made.shard_count * threads + 1}")
+    database.execute(f"SET partitioned_write_max_open_files = {plan.shard_count * threads + 1}")
     with ThreadPoolExecutor(threads) as pool:
         for part in range(slices):
-            cut(database, made.window, as_of, (part, slices))
+            cut(database, plan.window, as_of, (part, slices))
             list(pool.map(write, range(threads)))
 
 
 def put_shards(place: Place, shards: Sequence[Shard], folder: Path) -> None:
-    """Hand the shards over, with the list of them that the Distributed Map reads."""
+    """Put the shards into the work store, with the list of them that the Distributed Map reads."""
     store = place.work_store()
 
     def put(shard: Shard) -> None:
         [path] = (folder / f"shard={shard.number}").iterdir()
-        store.put(place.shard(shard.number), path)
+        store.put(place.shard_key(shard.number), path)
 
     with ThreadPoolExecutor(UPLOADS) as pool:
         list(pool.map(put, shards))
     items = [{"shard": shard.number} for shard in shards]
-    store.put(place.items, msgspec.json.encode(items))
+    store.put(place.shard_list_key, msgspec.json.encode(items))

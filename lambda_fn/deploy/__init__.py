@@ -1,1 +1,1 @@
-"""The two hooks of a deployment: before traffic reaches a new version, and after."""
+"""CodeDeploy's two lifecycle hooks, as Lambda functions: before traffic reaches a new version of the API, and after."""

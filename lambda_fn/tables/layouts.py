@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lambda_fn.batch.run_records import InputRefused
+from lambda_fn.tables.price_files import InputRefused
 
 LAYOUTS = "unique_id, ds, y; ticker, date, close; or Yahoo's Date, Open, High, Low, Close, Adj Close, Volume"
 

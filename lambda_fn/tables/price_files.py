@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lambda_fn.batch.run_records import InputRefused
 from lambda_fn.tables.store import SCHEME, Store, is_s3, open_store
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 DOWNLOADS = 8  # at once; each is in parts of its own for a large object
 _PIECE = 1 << 20  # bytes read at a time; holds any header
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+
+
+class InputRefused(Exception):
+    """The input can't be read; the message names the file."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 
 import duckdb
 
-from lambda_fn.batch.run_records import InputRefused
 from lambda_fn.model.limits import HIGHEST_PRICE, LOWEST_PRICE
 from lambda_fn.tables.layouts import recognise
-from lambda_fn.tables.price_files import InputFile
+from lambda_fn.tables.price_files import InputFile, InputRefused
 from lambda_fn.tables.sql import path_literal, quote
 
 NO_NAME = "(no unique_id)"  # stands for the series of rows that name none

@@ -67,18 +67,18 @@ def _tenfold(prices: Path, path: Path) -> Path:
 
 
 def _block_sizes(models: Path) -> Iterator[tuple[str, ...]]:
-    """How a shard's forecasts depend on `forecast.BLOCK`."""
-    model, own = Forecaster(models), forecast.BLOCK
+    """How a shard's forecasts depend on `forecast.WINDOWS_PER_RUN`."""
+    model, own = Forecaster(models), forecast.WINDOWS_PER_RUN
     walks = 40 * np.exp(np.random.default_rng(2).normal(0, 0.02, (2 * max(BLOCKS) * 5, WINDOW)).cumsum(1))
 
     def forecast_in(block: int) -> None:
-        forecast.BLOCK = block
-        forecast.forecast(model, walks)
+        forecast.WINDOWS_PER_RUN = block
+        forecast.forecast_windows(model, walks)
 
     try:
         times = in_turn({str(block): lambda b=block: forecast_in(b) for block in BLOCKS}, rounds=15, warmup=1)
     finally:
-        forecast.BLOCK = own
+        forecast.WINDOWS_PER_RUN = own
     each = {block: readable(statistics.median(times[str(block)]) / len(walks)) for block in BLOCKS}
     words = ", ".join(f"{block}: {seconds}" for block, seconds in each.items() if block != own)
     best = min(times, key=lambda block: statistics.median(times[block]))

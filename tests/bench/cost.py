@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from lambda_fn.batch.run_records import SERIES_PER_SHARD
+from lambda_fn.batch.records import SERIES_PER_SHARD
 from tests.bench.cost_measures import EARLIER, Batch, Requests, batch_of_a_million, requests
 from tests.bench.measure import readable
 from tests.bench.prices import MILLION, PRICES, REGIONS

@@ -1,4 +1,4 @@
-"""infra/batch.asl.json under moto's interpreter, with the real handlers behind its Lambda tasks.
+"""Run infra/batch.asl.json under moto's interpreter, with the real handlers behind its Lambda tasks.
 
 S3 and SNS are moto's, in this process. Three of moto's own functions are replaced: the call of a Lambda function, which
 becomes a call of our handler; and the two that would really wait, which write down for how long.
@@ -50,12 +50,12 @@ Hook = Callable[[dict[str, Any]], None]
 
 
 def substituted(text: str, **values: str) -> dict[str, Any]:
-    """The definition as CloudFormation deploys it: substitutions are made in its text."""
+    """Substitute in the definition's text, as CloudFormation does."""
     return json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text))
 
 
 def for_moto(definition: Any) -> Any:
-    """The same definition as moto can parse it: it reads a tolerated percentage only with a decimal point."""
+    """Make the definition one that moto can parse: it reads a tolerated percentage only with a decimal point."""
     if isinstance(definition, list):
         return [for_moto(one) for one in definition]
     if not isinstance(definition, dict):
@@ -101,7 +101,7 @@ class Machine:
         return started["executionArn"]
 
     def ended(self, execution: str) -> dict[str, Any]:
-        """The execution once it has ended."""
+        """Wait for the end of an execution; return its description."""
         for thread in TMP_THREADS:  # which grows as the execution goes on
             thread.join(timeout=120)
         found = self._steps.describe_execution(executionArn=execution)
@@ -113,11 +113,11 @@ class Machine:
         return self.ended(self.start(**asked))
 
     def called(self, function: str) -> list[dict[str, Any]]:
-        """The events that a function was called with."""
+        """List the events that a function was called with."""
         return [event for name, event in self.calls if name == function]
 
     def told(self) -> list[tuple[str, str]]:
-        """Subject and message of what the topic was told since the last look."""
+        """Receive subject and message of what was published to the topic since the last look."""
         found = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", [])
         for one in found:
             self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=one["ReceiptHandle"])
@@ -125,14 +125,14 @@ class Machine:
         return [(body["Subject"], body["Message"]) for body in bodies]
 
     def versions(self, prefix: str) -> dict[str, int]:
-        """How often each object below a prefix was written."""
+        """Count how often each object below a prefix was written."""
         found: dict[str, int] = {}
         for one in self.s3.list_object_versions(Bucket=BUCKET, Prefix=prefix).get("Versions", []):
             found[one["Key"]] = found.get(one["Key"], 0) + 1
         return found
 
     def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - as boto3's client is called
-        """Lambda's answer: of the handler, or of the runtime where the handler raises."""
+        """Answer as Lambda does: with the handler's output, or the runtime's error where the handler raises."""
         name, event = FunctionName.split(":")[-2], json.loads(Payload)
         with self._one:
             self.calls.append((name, event))
@@ -150,20 +150,20 @@ class Machine:
 
 
 class WorkerDied(Exception):
-    """What Lambda says of a process that ended, by the system's hand for want of memory, say."""
+    """Lambda's error for a process that ended, as for want of memory."""
 
     error_type = "Runtime.ExitError"
 
 
 def throttled() -> ClientError:
-    """Lambda's refusal of one call too many."""
+    """Make Lambda's error for one call too many."""
     error = {"Error": {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."}}
     return ClientError(error | {"ResponseMetadata": {"HTTPStatusCode": 429, "RequestId": "1"}}, "Invoke")
 
 
 @contextmanager
 def running() -> Iterator[Machine]:
-    """A state machine that can be started, in an AWS of its own."""
+    """Start a state machine in an AWS of its own."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
             patch.delenv(name, raising=False)

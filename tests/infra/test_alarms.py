@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from lambda_fn.batch import metrics
+from lambda_fn.batch import cloudwatch_metrics
 from lambda_fn.batch.score_table import SESSIONS, Drift
 from lambda_fn.model.forecaster import ModelRefused
 from tests.infra.stack import Stack
@@ -139,8 +139,8 @@ def test_silence_is_heard_only_where_a_schedule_should_break_it(translated):
 
 def test_the_alarms_of_drift_watch_what_the_last_step_prints(stack, capsys):
     levels = {"95": 0.95, "80": 0.8, "50": 0.5}
-    figures = metrics._figures(Drift(SESSIONS, 1, 1.0, levels, 0.01))
-    metrics._line({f"{name}Of{SESSIONS}": 1.0 for name in figures}, {"service": "efemera"}, {})
+    figures = cloudwatch_metrics._figures(Drift(SESSIONS, 1, 1.0, levels, 0.01))
+    cloudwatch_metrics._print_line({f"{name}Of{SESSIONS}": 1.0 for name in figures}, {"service": "efemera"}, {})
     line = json.loads(capsys.readouterr().out)
     [directive] = line["_aws"]["CloudWatchMetrics"]
     printed = {metric["Name"] for metric in directive["Metrics"]}

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from lambda_fn.batch.run_records import Settings
+from lambda_fn.batch.records import Settings
 from tests.infra.stack import Stack
 
 pytestmark = pytest.mark.sam

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lambda_fn.batch.run_records import Settings
+from lambda_fn.batch.records import Settings
 from lambda_fn.tables import store
 from tests.infra.stack import allowed
 from tests.infra.step_functions import FILE, running

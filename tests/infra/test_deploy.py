@@ -73,7 +73,7 @@ def test_it_builds_deploys_and_asks(make):
 
 
 def as_sam_reads(arguments: list[str]) -> dict[str, Any]:
-    """What the real `sam deploy` makes of its arguments and of the samconfig.toml that it finds; it deploys nothing."""
+    """Run the real `sam deploy` up to its parameters, from arguments and samconfig.toml; it deploys nothing."""
     script = (
         "import json, sys\n"
         "from samcli.commands.deploy.command import cli\n"

@@ -1,4 +1,4 @@
-"""`make rollback`: which release it goes back to, what stops it, and what is left when it fails half way.
+"""`make rollback`: the release it goes back to, its refusals, and what is left when it fails half way.
 
 Lambda and S3 are moto's. CloudFormation and CodeDeploy are a small server here, as moto knows no stack with a
 deployment of CodeDeploy and can't stop one.
@@ -149,7 +149,7 @@ class Account:
         return json.load(self.s3.get_object(Bucket="demo-bucket", Key=f"releases/{api}.json")["Body"])
 
     def live(self) -> tuple[str, ...]:
-        """Where the aliases point, in the order of FUNCTIONS."""
+        """List the versions that the aliases point to, in the order of FUNCTIONS."""
         found = [self.functions.get_alias(FunctionName=name, Name="live") for name in FUNCTIONS]
         assert not any(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") for alias in found)
         return tuple(alias["FunctionVersion"] for alias in found)

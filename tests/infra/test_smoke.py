@@ -1,4 +1,4 @@
-"""`make smoke`: what it says of the real server, behind the gates of a deployment, and of servers that are wrong."""
+"""`make smoke` against the real server, behind the gates of a deployment, and against servers that are wrong."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def environment(monkeypatch):
 
 @pytest.fixture
 def run(smoke, capsys):
-    """Runs it with few requests: the exit code and what it said."""
+    """Run it with few requests; return the exit code and its output."""
 
     def run(*arguments: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as end:
@@ -123,7 +123,7 @@ def passed_on(real: str, path: str, body: bytes) -> tuple[int, dict[str, str], A
 
 
 def signed(request: BaseHTTPRequestHandler, body: bytes) -> bool:
-    """Whether SigV4's signature, computed here step by step, is the request's."""
+    """Return whether the request's signature is SigV4's, computed here step by step."""
     given = request.headers.get("Authorization", "")
     if not given.startswith("AWS4-HMAC-SHA256 "):
         return False

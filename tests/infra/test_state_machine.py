@@ -91,7 +91,7 @@ def signed(machine: Machine) -> list[str]:
 
 
 def written_once(machine: Machine) -> bool:
-    """Whether nothing of a run was ever replaced."""
+    """Return whether nothing of a run was ever replaced."""
     return set(machine.versions("runs/").values()) == {1}
 
 

@@ -45,7 +45,7 @@ def test_no_refusal_is_tried_again(name):
 def test_every_failure_is_told():
     for name in ("Plan", "Forecast shards", "Finish"):
         assert STATES[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
-        assert STATES[name]["Catch"][-1]["Next"] == "Told by Python?"
+        assert STATES[name]["Catch"][-1]["Next"] == "Raised by a handler?"
     first = STATES["Forecast shards"]["Catch"][0]  # moto tolerates any share of failures, so this can't be run
     assert (first["ErrorEquals"], first["Next"]) == (["States.ExceedToleratedFailureThreshold"], "Finish")
 

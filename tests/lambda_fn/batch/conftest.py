@@ -1,4 +1,4 @@
-"""What the batch tests share: the committed model, another one, and S3 by moto."""
+"""Fixtures of the batch tests: the committed model, another one, and S3 by moto."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import onnx
 import pandas as pd
 import pytest
 
-from lambda_fn.batch import plan, run_records
-from lambda_fn.batch.run_records import BatchRefused, InputRefused
+from lambda_fn.batch import plan, served_model
+from lambda_fn.batch.errors import BatchRefused
 from lambda_fn.model.forecaster import SERVED, open_session
+from lambda_fn.tables.price_files import InputRefused
 from tests.export.conftest import efemera as efemera
 from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.evenings import Evenings
@@ -32,23 +33,23 @@ MODELS = Path(__file__).parent.parent.parent.parent / "models"
 def _no_model_of_other_tests():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EFEMERA_MODELS", str(MODELS))
-        run_records.serve_model(MODELS)
+        served_model.serve_model(MODELS)
         yield
 
 
 @pytest.fixture(autouse=True)
 def own_model(monkeypatch):
-    """Whatever a test serves or logs, the next one starts with the committed model and a quiet log."""
+    """Start each test with the committed model and a quiet log."""
     monkeypatch.setenv("EFEMERA_MODELS", str(MODELS))
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
     yield
-    if run_records.models_folder() != MODELS:
-        run_records.serve_model(MODELS)
+    if served_model.models_folder() != MODELS:
+        served_model.serve_model(MODELS)
 
 
 @pytest.fixture(scope="session")
 def other_model(tmp_path_factory):
-    """A model with another bias, and with golden answers of its own: whole, verified, and not the committed one."""
+    """Make a whole, verified model with another bias than the committed one, and golden answers of its own."""
     folder = tmp_path_factory.mktemp("other") / "model"
     shutil.copytree(MODELS, folder, ignore=shutil.ignore_patterns("schemas", "README.md", "model_lstm.pth"))
     graph = onnx.load(folder / "model.onnx")
@@ -82,7 +83,7 @@ def closes():
 
 @pytest.fixture(scope="session")
 def prices(closes, tmp_path_factory):
-    """The same as a Parquet file."""
+    """Write them as a Parquet file."""
     path = tmp_path_factory.mktemp("prices") / "prices.parquet"
     closes.to_parquet(path, index=False)
     return path
@@ -97,7 +98,7 @@ def cents():
 
 @pytest.fixture(scope="session")
 def expected(cents):
-    """Their forecasts."""
+    """Forecast them by pandas and NumPy."""
     return oracle.forecasts(cents, DAY)
 
 
@@ -116,10 +117,10 @@ def gives(tmp_path, expected):
 
 @pytest.fixture
 def refusal(tmp_path):
-    """What is said of some places, once nothing was written."""
+    """Plan with some places: return the message of the refusal, once nothing was written."""
 
     def said(*places, error=InputRefused, **more):
-        with pytest.raises(BatchRefused) as caught:
+        with pytest.raises((BatchRefused, InputRefused)) as caught:
             plan.plan(asked(list(places), tmp_path / "out", **more))
         assert caught.type is error
         assert "\n" not in str(caught.value)
@@ -136,7 +137,7 @@ def evenings(tmp_path):
 
 @pytest.fixture(scope="session")
 def market(tmp_path_factory):
-    """A Parquet file of thirty good series and some that are refused."""
+    """Write a Parquet file of thirty good series and some that are refused."""
     folder = tmp_path_factory.mktemp("market")
     short, bad = one("short", np.full(3, 1.0)), one("VALE, ON", [*np.full(60, 5.0), 0.0])
     every = pd.concat([table(30, seed=8), short, bad, one("old", np.full(70, 2.0), "2026-01-02")])
@@ -146,7 +147,7 @@ def market(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def scored(market, tmp_path_factory):
-    """A place with two finished evenings, the second of which scored the first."""
+    """Run two evenings in one place, the second of which scores the first."""
     folder = tmp_path_factory.mktemp("scored")
     for day in (days(3)[0].date().isoformat(), DAY):
         run(market, folder / "out", day)

@@ -1,4 +1,4 @@
-"""Runs evening after evening, and their scores beside those of pandas."""
+"""Run evening after evening, and compare the scores with those of pandas."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ class Evenings:
         self.runs = {}
 
     def run(self, day, closes, **more):
-        """The run of an evening, on what was known of these closes then."""
+        """Run an evening on what was known of these closes then."""
         more = {"series_per_shard": 100_000} | more
         path = self.folder / f"{day}-{len(self.runs)}.parquet"
         closes[closes["ds"] <= day].to_parquet(path, index=False)
@@ -25,7 +25,7 @@ class Evenings:
         return ran
 
     def scores(self, day):
-        """The scores table of an evening."""
+        """Read the scores table of an evening."""
         found = pd.read_parquet(self.folder / "out" / "scores" / f"{day}.parquet")
         return found.assign(ds=pd.to_datetime(found["ds"]), as_of=pd.to_datetime(found["as_of"]))
 
@@ -39,7 +39,7 @@ class Evenings:
 
 
 def held(found, expected):
-    """The scores of one evening are those of pandas."""
+    """Assert that the scores of one evening are those of pandas."""
     found = found.sort_values(["ds", "as_of", "step"]).reset_index(drop=True)
     assert found["series"].tolist() == expected["series"].tolist()
     for column in ("ds", "as_of", "step"):

@@ -10,12 +10,12 @@ ROWS = 70  # of a series: ten more than the model reads
 
 
 def days(rows=ROWS, last=DAY):
-    """The last weekdays up to a day."""
+    """List the last weekdays up to a day."""
     return pd.bdate_range(end=last, periods=rows)
 
 
 def table(series=40, rows=ROWS, last=DAY, seed=0):
-    """Random walks, one below the other, each by its days."""
+    """Make a long table of random walks, each by its days."""
     generator = np.random.default_rng(seed)
     start = 10 ** generator.uniform(-1, 3, (series, 1))
     closes = start * np.exp(np.cumsum(generator.normal(0, 0.02, (series, rows)), axis=1))
@@ -26,13 +26,13 @@ def table(series=40, rows=ROWS, last=DAY, seed=0):
 
 
 def one(name, closes, last=DAY):
-    """One series of these closes."""
+    """Make one series of these closes."""
     closes = np.asarray(closes, np.float64)
     return pd.DataFrame({"unique_id": name, "ds": days(len(closes), last), "y": closes})
 
 
 def hard_windows():
-    """Sixty closes each, as a model seldom meets them, by name."""
+    """Make windows of sixty closes as a model seldom meets them, by name."""
     flat, steps = np.ones(60), np.arange(60)
     return {
         "constant": 7 * flat,

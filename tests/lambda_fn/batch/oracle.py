@@ -1,12 +1,12 @@
-"""What a batch run must give, by pandas and NumPy: another reading of the same closes, another way to the same sums."""
+"""Oracle of a batch run in pandas and NumPy: another reading of the same closes, another way to the same sums."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from lambda_fn.batch.forecast import BLOCK
-from lambda_fn.batch.run_records import forecaster
+from lambda_fn.batch.forecast import WINDOWS_PER_RUN
+from lambda_fn.batch.served_model import forecaster
 
 QUANTILES = {  # column → position among the model's quantiles
     "efemera": 3, "efemera-lo-95": 0, "efemera-lo-80": 1, "efemera-lo-50": 2,
@@ -18,13 +18,16 @@ LEVELS = {"95": (0.025, 0.975), "80": (0.1, 0.9), "50": (0.25, 0.75)}
 def in_blocks(windows):
     """Closes (series, 60) → price quantiles (series, 5, 7), in blocks of one size filled with something else."""
     windows = np.asarray(windows, np.float64)
-    filled = np.concatenate([windows, np.full((-len(windows) % BLOCK, 60), 3.0)])
-    blocks = [forecaster().quantiles(filled[start : start + BLOCK]) for start in range(0, len(filled), BLOCK)]
+    filled = np.concatenate([windows, np.full((-len(windows) % WINDOWS_PER_RUN, 60), 3.0)])
+    blocks = [
+        forecaster().quantiles(filled[start : start + WINDOWS_PER_RUN])
+        for start in range(0, len(filled), WINDOWS_PER_RUN)
+    ]
     return np.concatenate(blocks)[: len(windows)]
 
 
 def last_windows(closes, as_of):
-    """Of a clean long table the last sixty closes of each series up to a day, by unique_id; and each one's last day."""
+    """Cut a clean long table to each series' last sixty closes up to a day: (last days, windows), by unique_id."""
     known = closes[pd.to_datetime(closes["ds"]) <= as_of].sort_values(["unique_id", "ds"], kind="stable")
     last = known.groupby("unique_id").tail(60)
     cutoffs = last.groupby("unique_id")["ds"].max()
@@ -32,7 +35,7 @@ def last_windows(closes, as_of):
 
 
 def forecasts(closes, as_of):
-    """The numbers of the forecasts table of a clean long table: rows by unique_id and step."""
+    """Compute the forecasts table of a clean long table: rows by unique_id and step."""
     cutoffs, windows = last_windows(closes, as_of)
     found = in_blocks(windows)
     rows = pd.DataFrame({name: found[:, :, position].ravel() for name, position in QUANTILES.items()})
@@ -42,7 +45,7 @@ def forecasts(closes, as_of):
 
 
 def scores(made, closes, after):
-    """The scores of earlier runs, row for row of the scores table.
+    """Compute the scores of earlier runs, row for row of the scores table.
 
     `made` holds (as_of, forecasts, status) of each run; `closes` what is known now. Scored are the steps that fell
     after the day `after`: the step-th row of a series after its cutoff, in returns since it.

@@ -1,4 +1,4 @@
-"""A whole batch run in this process, and what is to be seen of it."""
+"""Run a whole batch in this process, and read its files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lambda_fn.batch import finish, forecast, plan, run_records
-from lambda_fn.batch.run_records import Place, Settings, Success
+from lambda_fn.batch import finish, forecast, plan, records
+from lambda_fn.batch.records import Place, Settings, Success
 from tests.lambda_fn.batch.market import DAY
 
 
@@ -20,7 +20,7 @@ class Ran(NamedTuple):
 
     place: Place
     success: Success
-    plan: run_records.Plan
+    plan: records.Plan
 
     @property
     def folder(self) -> Path:
@@ -36,34 +36,34 @@ class Ran(NamedTuple):
 
     @property
     def reasons(self):
-        """Status and reason of each series."""
+        """Return status and reason of each series."""
         return {row.unique_id: (row.status, row.reason) for row in self.status.itertuples()}
 
 
 def whole(folder, order):
-    """All parts of a table, as an analyst reads them."""
+    """Read all parts of a table, as an analyst does."""
     return pd.read_parquet(folder).sort_values(order).reset_index(drop=True)
 
 
 def asked(prices, out, as_of=DAY, **more):
-    """The settings of a run: shards of sixteen series, so that a small table makes several."""
+    """Make the settings of a run: shards of sixteen series, so that a small table makes several."""
     places = [str(place) for place in prices] if isinstance(prices, list) else str(prices)
     day = datetime.date.fromisoformat(as_of) if as_of else None
     return Settings(**{"prices": places, "out": str(out), "as_of": day, "series_per_shard": 16} | more)
 
 
 def forecast_all(place):
-    """The second step, shard after shard; its marks."""
+    """Run the second step, shard after shard; return its marks."""
     return [forecast.forecast_shard(place, number) for number in shards_of(place)]
 
 
 def shards_of(place):
-    """The numbers of a planned run's shards."""
-    return [shard.number for shard in run_records.read_plan(place, place.out_store()).shards]
+    """Read the numbers of a planned run's shards."""
+    return [shard.number for shard in records.read_plan(place, place.out_store()).shards]
 
 
 def path_of(place):
-    """The folder of a run."""
+    """Return the folder of a run."""
     return Path(place.out) / place.folder
 
 
@@ -72,11 +72,11 @@ def run(prices, out, as_of=DAY, **more):
     answer = plan.plan(asked(prices, out, as_of, **more))
     forecast_all(answer.place)
     success = finish.finish(answer.place)
-    return Ran(answer.place, success, run_records.read_plan(answer.place, answer.place.out_store()))
+    return Ran(answer.place, success, records.read_plan(answer.place, answer.place.out_store()))
 
 
 def contents(folder):
-    """Every file below a folder by its path, without what is allowed to differ from one run to the next.
+    """Digest every file below a folder, by its path, without what is allowed to differ from one run to the next.
 
     That is the time it ended and the seconds it took. The shards under work/ are no part of the result: their rows
     have no order.
@@ -90,7 +90,7 @@ def contents(folder):
 
 
 def told(content, key):
-    """What a file says, without the clock."""
+    """Return a JSON file without its times, or the digest of another."""
     if not key.endswith(".json"):
         return hashlib.sha256(content).hexdigest()
     known = json.loads(content)

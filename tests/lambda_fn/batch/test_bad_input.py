@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambda_fn.batch import plan
-from lambda_fn.batch.run_records import InputRefused
+from lambda_fn.tables.price_files import InputRefused
 from tests.lambda_fn.batch.market import table
 from tests.lambda_fn.batch.runs import run
 
@@ -24,7 +24,7 @@ HEADER = b"unique_id,ds,y\n"
 
 @pytest.fixture
 def of(refusal, tmp_path):
-    """What is said of a file of this name and content, after its name."""
+    """Plan with a file of this name and content: return the refusal's message after the name."""
 
     def said(name, content):
         path = tmp_path / name

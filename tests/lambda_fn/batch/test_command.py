@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lambda_fn.batch import run_records
+from lambda_fn.batch import served_model
+from lambda_fn.model.forecaster import read_manifest
 from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.conftest import MODELS
 from tests.lambda_fn.batch.market import DAY, days, one, table
@@ -30,7 +31,7 @@ def test_a_run_says_what_came_of_it(efemera, market, closes, tmp_path):
     code, stdout, stderr = efemera("batch", "-p", market, "-o", out, "--as-of", DAY, "--calendar", "BVMF", *FAST)
     assert (code, stderr) == (0, "")
     [folder] = (out / "runs" / DAY).iterdir()
-    manifest, evaluation = run_records.manifest(), json.loads((MODELS / "evaluation.json").read_text())
+    manifest, evaluation = served_model.manifest(), json.loads((MODELS / "evaluation.json").read_text())
     assert stdout.splitlines() == [
         f"30 of 33 series forecast as of {DAY}",
         f"        1 bad price, such as VALE, ON: y '0.0' on {DAY} in prices.parquet is no price between 1e-9 and 1e12",
@@ -81,7 +82,7 @@ def test_another_model_can_be_named(efemera, market, tmp_path, other_model):
     for flags in ((), ("--model", other_model)):
         _, stdout, _ = efemera("batch", "-p", market, "-o", tmp_path / "out", "--as-of", DAY, "--json", *flags, *FAST)
         told.append(json.loads(stdout))
-    assert [one["model_version"] for one in told] == [run_records.read_manifest(MODELS).model_version, "other-1"]
+    assert [one["model_version"] for one in told] == [read_manifest(MODELS).model_version, "other-1"]
     first, second = (whole(Path(one["run"]) / "forecasts", ["unique_id", "step"]) for one in told)
     assert (first["efemera"] != second["efemera"]).all()
 
@@ -96,7 +97,7 @@ def test_nothing_is_cut_on_a_screen_of_80_columns(efemera, scored, market, tmp_p
 
 
 def refused(efemera, *arguments, code=2):
-    """The one line of a refusal."""
+    """Return the one line of a refusal."""
     found, stdout, stderr = efemera("batch", *arguments)
     assert (found, stdout) == (code, "")
     assert stderr.startswith("efemera: ")

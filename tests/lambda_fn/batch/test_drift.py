@@ -1,10 +1,10 @@
-"""What the scores table of many evenings says together: over the last sixty sessions, each forecast once."""
+"""Drift over the scores tables of many evenings: the last sixty sessions, each forecast once."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lambda_fn.batch import run_records, score_table
+from lambda_fn.batch import records, score_table
 from lambda_fn.tables.store import open_store
 
 DAYS = [str(day.date()) for day in pd.bdate_range("2026-11-02", periods=3)]
@@ -53,7 +53,7 @@ def score(day, step=1, **more):
         "as_of": day, "run": "r", "model_version": "v", "model_digest": "d", "step": step, "ds": day, "series": 10,
         "absolute_error": 0.1, "naive_absolute_error": 0.1, "pinball": 0.03, "covered": {"80": 8},
     } | more  # fmt: skip
-    return run_records.Score(**told)
+    return records.Score(**told)
 
 
 def test_scores_are_read_over_the_last_sixty_sessions(tmp_path):

@@ -21,7 +21,7 @@ def closes():
 
 @pytest.fixture(scope="module")
 def forecasts(closes, tmp_path_factory):
-    """The forecasts table as pandas reads it."""
+    """Read the forecasts table by pandas."""
     folder = tmp_path_factory.mktemp("fits")
     closes.to_parquet(folder / "prices.parquet", index=False)
     return pd.read_parquet(run(folder / "prices.parquet", folder / "out", DAY).folder / "forecasts")
@@ -29,7 +29,7 @@ def forecasts(closes, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def met(forecasts, closes):
-    """The forecasts beside the closes that came, as README.md does it."""
+    """Join the forecasts with the closes that came, as README.md does it."""
     dated = forecasts.astype({"ds": "datetime64[ns]", "cutoff": "datetime64[ns]"})
     found = dated.merge(closes, on=["unique_id", "ds"])
     assert len(found) == 30

@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from export.errors import InputError
 from export.local.workers import Workers
 from lambda_fn.batch import finish, plan
-from lambda_fn.batch.run_records import Settings
+from lambda_fn.batch.records import Settings
 from lambda_fn.tables import store
 from tests.lambda_fn.batch.conftest import MODELS
 from tests.lambda_fn.batch.market import DAY, table
@@ -45,17 +45,17 @@ def undisturbed(market, tmp_path_factory):
 
 @pytest.fixture
 def held(market, tmp_path):
-    """A planned run in which a worker will wait at a shard; the pipe it waits at."""
+    """Plan a run in which a worker will wait at a shard; return the pipe it waits at."""
     as_the_command = {"series_per_shard": BY_DEFAULT, "work": str(tmp_path / "work")}
     answer = plan.plan(asked(market, tmp_path / "out", **as_the_command))
-    pipe = Path(answer.place.out) / answer.place.done(HELD)
+    pipe = Path(answer.place.out) / answer.place.done_key(HELD)
     pipe.parent.mkdir()
     os.mkfifo(pipe)
     return answer.place, pipe
 
 
 def command(market, out, *more, processes=1):
-    """The command as another process, with the environment of this one."""
+    """Start the command as another process, with the environment of this one."""
     arguments = ("batch", "-p", market, "-o", out, "--as-of", DAY, "--processes", processes, *more)
     return subprocess.Popen(
         [sys.executable, "-m", "export", *map(str, arguments)],

@@ -11,7 +11,7 @@ from tests.lambda_fn.batch.runs import contents, run
 
 
 class Death(BaseException):
-    """The process ends here."""
+    """End the process here."""
 
 
 @pytest.fixture

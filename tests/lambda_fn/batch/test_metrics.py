@@ -1,13 +1,15 @@
-"""What a finished run prints for CloudWatch: lines in the embedded metric format, one of the run, one of each step."""
+"""CloudWatch metrics of a finished run: lines in the embedded metric format, one of the run, one of each step."""
 
 import json
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 
-from lambda_fn.batch import finish, metrics, plan, run_records
-from lambda_fn.batch.run_records import Success
+from lambda_fn import MODELS
+from lambda_fn.batch import cloudwatch_metrics, finish, plan, served_model
+from lambda_fn.batch.records import Success
 from tests.lambda_fn.batch.market import DAY, days, one, table
 from tests.lambda_fn.batch.runs import asked, forecast_all
 
@@ -18,7 +20,7 @@ SUCCESS = Success(
 
 
 def scored(sessions, steps=2):
-    """A scores table of so many sessions."""
+    """Make a scores table of so many sessions."""
     days = np.repeat(pd.bdate_range("2026-01-01", periods=sessions).to_numpy(), steps)
     return {
         "ds": days,
@@ -34,11 +36,11 @@ def scored(sessions, steps=2):
 
 @pytest.fixture
 def printed(capsys, monkeypatch):
-    """The lines printed, each read as CloudWatch reads it."""
+    """Return the lines printed, each read as CloudWatch reads it."""
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
 
     def lines(scores, success=SUCCESS):
-        metrics.write(success, scores)
+        cloudwatch_metrics.write(success, scores)
         return [parsed(json.loads(line)) for line in capsys.readouterr().out.splitlines()]
 
     return lines
@@ -100,7 +102,7 @@ def test_the_alarms_metrics_come_with_the_sixtieth_session(printed, sessions, wa
 
 
 def test_the_alarms_of_the_template_watch_these_very_names():
-    template = (run_records.MODELS.parent / "template.yaml").read_text()
+    template = (MODELS.parent / "template.yaml").read_text()
     for name in ("Coverage80Of60", "ErrorToNaiveOf60"):
         assert f"MetricName: {name}" in template
 
@@ -122,11 +124,11 @@ def test_the_handler_of_the_last_step_prints_them(tmp_path, capsys, monkeypatch)
         place = plan.plan(asked(tmp_path / "prices.parquet", tmp_path / "out", day)).place
         forecast_all(place)
         capsys.readouterr()
-        answer = finish.handler({"place": run_records.msgspec.to_builtins(place)}, None)
+        answer = finish.handler({"place": msgspec.to_builtins(place)}, None)
         assert (answer["series"], answer["forecast"], answer["refused"]) == (21, 20, {"too short": 1})
     whole, *steps = (parsed(json.loads(line)) for line in capsys.readouterr().out.splitlines())
     assert whole[1]["BatchForecast"] == 20
     assert whole[2]["as_of"] == DAY
-    assert whole[2]["model_digest"] == run_records.model_digest()
+    assert whole[2]["model_digest"] == served_model.model_digest()
     assert [dimensions["step"] for dimensions, _, _ in steps] == ["1", "2"]
     assert 0 <= whole[1]["Coverage80"] <= 1

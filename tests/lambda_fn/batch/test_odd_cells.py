@@ -1,4 +1,4 @@
-"""Whatever a CSV cell holds, a plan ends in status rows or in one refusal: never in an error of DuckDB's."""
+"""A plan ends in status rows or in one refusal, whatever a CSV cell holds: never in an error of DuckDB's."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lambda_fn.batch.run_records import InputRefused
+from lambda_fn.tables.price_files import InputRefused
 from tests.lambda_fn.batch.market import DAY, days
 from tests.lambda_fn.batch.runs import run
 
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 
 
 def ran(folder, text):
-    """The run of a CSV file of this text."""
+    """Run a CSV file of this text."""
     path = folder / "cells.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return run(path, folder / "out")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 import pytest
 
-from lambda_fn.batch import finish, forecast, plan, run_records
+from lambda_fn.batch import finish, forecast, plan, served_model
 from lambda_fn.tables.store import LocalStore
 from tests.lambda_fn.batch.market import days
 from tests.lambda_fn.batch.runs import asked, contents, forecast_all, path_of, run, shards_of
@@ -55,7 +55,7 @@ def test_anything_else_is_another_run(closes, prices, tmp_path, other_model, mon
     with monkeypatch.context() as patch:
         patch.setattr(plan, "HASH", "duckdb 0.0.1")  # series would be in other shards
         known.add(plan.plan(asked(prices, tmp_path / "out")).place.folder)
-    run_records.serve_model(other_model)
+    served_model.serve_model(other_model)
     known.add(plan.plan(asked(prices, tmp_path / "out")).place.folder)
     assert len(known) == 9
 
@@ -85,8 +85,10 @@ def test_a_rerun_skips_what_is_done_and_does_the_rest(prices, planned, undisturb
     for number in shards_of(planned)[:2]:
         forecast.forecast_shard(planned, number)
     ran = []
-    true = forecast.forecast
-    monkeypatch.setattr(forecast, "forecast", lambda model, closes: ran.append(len(closes)) or true(model, closes))
+    true = forecast.forecast_windows
+    monkeypatch.setattr(
+        forecast, "forecast_windows", lambda model, closes: ran.append(len(closes)) or true(model, closes)
+    )
     run(prices, planned.out)
     assert len(ran) == 2  # of four
     assert contents(planned.out) == undisturbed

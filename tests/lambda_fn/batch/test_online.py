@@ -8,7 +8,7 @@ import pytest
 
 from lambda_fn.api import handler as api
 from lambda_fn.batch import forecast
-from lambda_fn.batch.run_records import forecaster
+from lambda_fn.batch.served_model import forecaster
 from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.market import DAY, hard_windows, one, table
 from tests.lambda_fn.batch.runs import run
@@ -37,7 +37,7 @@ def answered(body):
 
 
 def differences(rows, steps):
-    """How far five rows of the table are from the five steps of an answer, relative."""
+    """Return the largest relative difference between five rows of the table and the five steps of an answer."""
     columns = ["efemera", *(f"efemera-{side}-{level}" for level in LEVELS for side in ("lo", "hi"))]
     online = [[step["median"], *(end for level in LEVELS for end in step["intervals"][str(level)])] for step in steps]
     return np.abs(rows[columns].to_numpy() / np.array(online) - 1)
@@ -75,14 +75,17 @@ def test_every_number_is_bit_equal_to_the_model_s_in_blocks_of_one_size(every, r
 def test_the_order_of_series_changes_no_bit_of_any(every, shuffle):
     _, windows = oracle.last_windows(every, DAY)
     order = np.random.default_rng(shuffle).permutation(len(windows))
-    assert (forecast.forecast(forecaster(), windows[order]) == forecast.forecast(forecaster(), windows)[order]).all()
+    assert (
+        forecast.forecast_windows(forecaster(), windows[order])
+        == forecast.forecast_windows(forecaster(), windows)[order]
+    ).all()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 47, 48, 49, 95, 96, 97])
 def test_how_many_others_there_are_changes_no_bit(every, count):
     _, windows = oracle.last_windows(every, DAY)
-    whole = forecast.forecast(forecaster(), windows)
-    found = forecast.forecast(forecaster(), windows[:count])
+    whole = forecast.forecast_windows(forecaster(), windows)
+    found = forecast.forecast_windows(forecaster(), windows[:count])
     assert found.shape == (count, 5, 7)
     assert (found == whole[:count]).all()
 

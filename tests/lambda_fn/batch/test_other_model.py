@@ -2,8 +2,8 @@
 
 import pytest
 
-from lambda_fn.batch import finish, forecast, plan, run_records
-from lambda_fn.batch.run_records import BatchRefused, ModelReplaced
+from lambda_fn.batch import finish, forecast, plan, served_model
+from lambda_fn.batch.errors import BatchRefused, ModelReplaced
 from tests.lambda_fn.batch.conftest import MODELS
 from tests.lambda_fn.batch.market import DAY
 from tests.lambda_fn.batch.runs import asked, contents, forecast_all, path_of, run, shards_of
@@ -23,7 +23,7 @@ def undisturbed(tmp_path_factory, prices):
 
 def test_another_model_is_another_folder_and_never_mixes_in(prices, tmp_path, other_model, undisturbed):
     own = run(prices, tmp_path / "out")
-    run_records.serve_model(other_model)
+    served_model.serve_model(other_model)
     other = run(prices, tmp_path / "out")
     assert own.folder != other.folder
     assert own.folder.name.split("-")[0] == other.folder.name.split("-")[0]  # the same input
@@ -33,19 +33,19 @@ def test_another_model_is_another_folder_and_never_mixes_in(prices, tmp_path, ot
 
 
 def test_a_worker_with_another_model_refuses_the_shard(planned, other_model):
-    run_records.serve_model(other_model)
+    served_model.serve_model(other_model)
     with pytest.raises(ModelReplaced) as caught:
         forecast.forecast_shard(planned, shards_of(planned)[0])
     assert str(caught.value) == (
         f"run {DAY}/{planned.run} was planned for model {planned.run[-12:]}, and this worker serves "
-        f"{run_records.model_digest()}; start the run again"
+        f"{served_model.model_digest()}; start the run again"
     )
     assert not (path_of(planned) / "forecasts").exists()
 
 
 def test_finishing_with_another_model_is_refused(planned, other_model):
     forecast_all(planned)
-    run_records.serve_model(other_model)
+    served_model.serve_model(other_model)
     with pytest.raises(BatchRefused) as caught:
         finish.finish(planned)
     assert str(caught.value) == f"run {DAY}/{planned.run} was planned for model {planned.run[-12:]}"
@@ -55,10 +55,10 @@ def test_finishing_with_another_model_is_refused(planned, other_model):
 def test_a_model_replaced_between_the_steps_and_back_leaves_no_trace(planned, other_model, undisturbed):
     first, *others = shards_of(planned)
     forecast.forecast_shard(planned, first)
-    run_records.serve_model(other_model)
+    served_model.serve_model(other_model)
     with pytest.raises(ModelReplaced):
         forecast.forecast_shard(planned, others[0])
-    run_records.serve_model(MODELS)
+    served_model.serve_model(MODELS)
     forecast_all(planned)
     finish.finish(planned)
     assert contents(planned.out) == undisturbed

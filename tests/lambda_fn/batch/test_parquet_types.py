@@ -22,7 +22,7 @@ def many():
 
 
 def parquet(path, closes, **columns):
-    """The closes as Parquet, with some columns of another type."""
+    """Write the closes as Parquet, with some columns of another type."""
     made = pa.Table.from_pandas(closes, preserve_index=False)
     for name, kind in columns.items():
         made = made.set_column(made.column_names.index(name), name, kind(made[name]))
@@ -56,7 +56,7 @@ DAY_TYPES = {
 
 
 def each_in_a_file(folder, closes, kinds, write):
-    """A file for each kind, with a series or several of its own; write(path, rows, kind) makes it."""
+    """Write a file for each kind, with a series or several of its own; write(path, rows, kind) makes it."""
     folder.mkdir()
     shares = np.array_split(sorted(set(closes["unique_id"])), len(kinds))
     for number, (kind, names) in enumerate(zip(kinds, shares, strict=True)):

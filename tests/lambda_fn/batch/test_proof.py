@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from lambda_fn.batch import finish, plan, run_records
-from lambda_fn.batch.run_records import BatchRefused, Incomplete, Place
+from lambda_fn import MODELS
+from lambda_fn.batch import finish, plan, served_model
+from lambda_fn.batch.errors import BatchRefused, Incomplete
+from lambda_fn.batch.records import Place
 from tests.lambda_fn.batch.market import one
 from tests.lambda_fn.batch.runs import asked, contents, forecast_all, run
 
@@ -21,7 +23,7 @@ FIRST = "(SELECT min(unique_id) FROM part)"
 
 @pytest.fixture(scope="module")
 def forecast(closes, tmp_path_factory):
-    """A run with one refused series whose shards are all done, and which is not finished."""
+    """Make a run with one refused series whose shards are all done, and which is not finished."""
     folder = tmp_path_factory.mktemp("proof")
     pd.concat([closes, one("short", [1.0, 2.0])]).to_parquet(folder / "prices.parquet", index=False)
     place = plan.plan(asked(folder / "prices.parquet", folder / "out")).place
@@ -30,7 +32,7 @@ def forecast(closes, tmp_path_factory):
 
 
 class Broken:
-    """A copy of that run, to be broken."""
+    """Copy that run, to be broken."""
 
     def __init__(self, place):
         self.place = place
@@ -111,9 +113,9 @@ def test_a_part_that_is_not_the_worker_s_is_named(broken, table, change, prices,
     elif change == "of another shard":
         content = broken.part(table, 3).read_bytes()
     else:
-        run_records.serve_model(other_model)
+        served_model.serve_model(other_model)
         content = (run(prices, tmp_path / "other").folder / table / path.name).read_bytes()
-        run_records.serve_model(run_records.MODELS)
+        served_model.serve_model(MODELS)
     path.write_bytes(content)
     assert broken.refusal() == (
         f"1 of 4 shards are not whole; the first: {broken.place.folder}{table}/part-00001.parquet is not the file "

@@ -1,9 +1,9 @@
-"""What a run is asked for: a setting that can't be is refused in one line, whatever else can be is done."""
+"""Settings of a run: one that can't be is refused in one line, any other is obeyed."""
 
 import pytest
 
 from lambda_fn.batch import plan
-from lambda_fn.batch.run_records import BatchRefused
+from lambda_fn.batch.errors import BatchRefused
 from tests.lambda_fn.batch.runs import run
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from lambda_fn.batch import finish, forecast, plan, run_records
+from lambda_fn.batch import errors, finish, forecast, plan
 from lambda_fn.tables import store
 from lambda_fn.tables.store import StoreUnavailable
 from tests.lambda_fn.batch.runs import asked, contents, forecast_all, run
@@ -32,7 +32,7 @@ WRITES = 2 + 2 + 2 * 3 + 1  # shards, their list, the plan; each shard's parts a
 
 
 def test_a_write_whose_answer_was_lost_is_no_fault(s3, prices, faults, undisturbed):
-    """The object is there; boto3 tries again and meets its own (412), as if another worker had been first."""
+    """Lose the answer of a put: boto3 tries again and meets its own object (412), as if another worker were first."""
     again = 0  # seconds until the next try
     store.client().meta.events.register_first(
         "needs-retry.s3.PutObject", lambda attempts, **_: again if attempts == 1 else None
@@ -62,14 +62,14 @@ def test_a_run_that_s3_stopped_goes_on_when_it_answers_again(s3, prices, faults,
 
 def test_a_shard_that_vanishes_between_the_steps_is_named(s3, prices):
     place = plan.plan(asked(prices, "s3://market/out")).place
-    s3.delete_object(Bucket="market", Key=f"out/work/{place.shard(1)}")
-    with pytest.raises(run_records.ShardDamaged) as caught:
+    s3.delete_object(Bucket="market", Key=f"out/work/{place.shard_key(1)}")
+    with pytest.raises(errors.ShardDamaged) as caught:
         forecast.forecast_shard(place, 1)
-    assert str(caught.value) == f"s3://market/out/work/{place.shard(1)}: the shard is gone; start the run again"
+    assert str(caught.value) == f"s3://market/out/work/{place.shard_key(1)}: the shard is gone; start the run again"
 
 
 def test_a_shard_that_is_damaged_is_named(s3, prices):
     place = plan.plan(asked(prices, "s3://market/out")).place
-    put(s3, f"out/work/{place.shard(1)}", b"PAR1 no shard PAR1")
-    with pytest.raises(run_records.ShardDamaged, match=r"^00001.parquet: the shard can't be read \("):
+    put(s3, f"out/work/{place.shard_key(1)}", b"PAR1 no shard PAR1")
+    with pytest.raises(errors.ShardDamaged, match=r"^00001.parquet: the shard can't be read \("):
         forecast.forecast_shard(place, 1)

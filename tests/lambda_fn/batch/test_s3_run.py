@@ -3,12 +3,13 @@
 import gzip
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
-from lambda_fn.batch import finish, forecast, plan, run_records
-from lambda_fn.batch.run_records import InputRefused
+from lambda_fn.batch import finish, forecast, plan, records
 from lambda_fn.batch.score_table import read_scores, write_scores
+from lambda_fn.tables.price_files import InputRefused
 from lambda_fn.tables.store import StoreRefused, client, open_store
 from tests.lambda_fn.batch.market import DAY, days
 from tests.lambda_fn.batch.runs import asked, contents, forecast_all, told
@@ -76,7 +77,7 @@ def test_a_prefix_stands_for_every_price_object_directly_in_it(s3, closes, tmp_p
     for place in ("s3://market/day/", "s3://market/day", "S3://market/day/"):
         answer = plan.plan(asked(place, tmp_path / "out"))
         assert answer.series == 40
-        found = run_records.read_plan(answer.place, answer.place.out_store()).inputs
+        found = records.read_plan(answer.place, answer.place.out_store()).inputs
         assert [file.name for file in found] == ["a.csv", "b.csv.gz"]
 
 
@@ -111,7 +112,7 @@ def test_a_key_with_an_empty_part_is_refused_and_not_taken_for_the_one_without(s
 
 
 def read(s3, closes, keys, tmp_path):
-    """How many series a plan finds when each object holds another one."""
+    """Count the series of a plan when each object holds another one."""
     for key, (_, rows) in zip(keys, closes.groupby("unique_id"), strict=False):
         put(s3, key, rows.to_csv(index=False).encode())
     return plan.plan(asked([f"s3://market/{key}" for key in keys], tmp_path / "out")).series
@@ -165,7 +166,7 @@ def test_the_handlers_hand_each_other_all_they_need(s3, prices, local, capsys):
             "key": f"work/of/batch/{day}/{answer['place']['run']}/shards.json",
         }
         body = s3.get_object(Bucket="market", Key=answer["items"]["key"])["Body"].read()
-        items = run_records.msgspec.json.decode(body)
+        items = msgspec.json.decode(body)
         assert items == [{"shard": 0}, {"shard": 1}]
         for item in items:
             counted = forecast.handler({"place": answer["place"], "shard": item["shard"]}, None)
@@ -189,7 +190,7 @@ def test_a_rerun_on_s3_writes_nothing(s3, prices):
 
 def test_scores_are_read_from_s3_as_from_a_folder(s3, tmp_path):
     for day in (EARLIER, DAY):
-        score = run_records.Score(EARLIER, "r", "v", "d", 1, day, 3, 0.1, 0.2, 0.3, {"80": 2})
+        score = records.Score(EARLIER, "r", "v", "d", 1, day, 3, 0.1, 0.2, 0.3, {"80": 2})
         write_scores(open_store(str(tmp_path)), day, [score])
         put(s3, f"out/scores/{day}.parquet", tmp_path / "scores" / f"{day}.parquet")
     of_s3, of_folder = read_scores(open_store("s3://market/out")), read_scores(open_store(str(tmp_path)))

@@ -1,4 +1,4 @@
-"""Which earlier runs an evening scores: each finished one once, whoever made it and however it was cut."""
+"""An evening scores each finished earlier run once, whoever made it and however it was cut."""
 
 import contextlib
 import json
@@ -6,8 +6,8 @@ import json
 import pandas as pd
 import pytest
 
-from lambda_fn.batch import plan, run_records
-from lambda_fn.batch.run_records import BatchRefused
+from lambda_fn.batch import plan, served_model
+from lambda_fn.batch.errors import BatchRefused
 from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.conftest import MODELS
 from tests.lambda_fn.batch.evenings import DAYS, held
@@ -103,9 +103,9 @@ def test_a_run_sharded_by_another_hash_is_scored_whole(evenings, closes):
 
 
 def test_another_model_s_run_is_scored_under_its_own_digest(evenings, closes, other_model):
-    run_records.serve_model(other_model)
+    served_model.serve_model(other_model)
     theirs = evenings.run(DAYS[0], closes)
-    run_records.serve_model(MODELS)
+    served_model.serve_model(MODELS)
     ours = evenings.run(DAYS[1], closes)
     evenings.run(DAYS[2], closes)
     found = evenings.scores(DAYS[2]).set_index("as_of")

@@ -1,4 +1,4 @@
-"""The two tables that come out: columns, types, order, dates, and what stands beside them."""
+"""The two tables of the output: columns, types, order, dates, and their metadata."""
 
 import json
 
@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 
 from export.data import calendars
+from lambda_fn.batch.database import one_thread
+from lambda_fn.batch.shard_reader import SHARD_COLUMNS, open_shard
+from lambda_fn.tables.store import scratch
 from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.conftest import MODELS
 from tests.lambda_fn.batch.market import one, table
@@ -58,6 +61,14 @@ def test_the_columns_and_types_of_every_part_are_the_documented_ones(ran):
         assert len(parts) > 1
         for part in parts:
             assert columns(part) == expected
+
+
+def test_a_shard_in_duckdb_has_the_columns_and_types_it_states(ran):
+    shard = ran.plan.shards[0].number
+    with scratch() as folder, one_thread() as database:
+        opened = open_shard(database, ran.place.work_store().fetch(ran.place.shard_key(shard), folder), ran.plan)
+        described = database.execute(f"DESCRIBE {opened.name}").fetchall()
+    assert {name: kind for name, kind, *_ in described} == SHARD_COLUMNS
 
 
 def test_every_series_that_came_in_has_one_status_row(ran, mixed):

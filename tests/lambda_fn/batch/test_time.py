@@ -1,4 +1,4 @@
-"""When a scheduled run is of which day, when there is none, and when it waits for closes."""
+"""Day of a scheduled run: in the exchange's zone, none where there is no session, and it waits for closes."""
 
 import datetime
 
@@ -8,14 +8,15 @@ import pytest
 
 from export.data import calendars
 from lambda_fn.batch import plan
-from lambda_fn.batch.run_records import BatchRefused, sessions
+from lambda_fn.batch.errors import BatchRefused
+from lambda_fn.batch.served_model import sessions
 from tests.lambda_fn.batch.market import DAY, one
 from tests.lambda_fn.batch.runs import asked, run
 
 
 @pytest.fixture
 def scheduled(prices, tmp_path):
-    """The answer of a plan that was due at a moment."""
+    """Plan a run that was due at a moment."""
 
     def at(moment, places=prices, waited=0, **more):
         due = datetime.datetime.fromisoformat(moment)
@@ -98,7 +99,7 @@ def test_a_day_that_the_calendar_does_not_reach_is_not_called_closed(tmp_path, s
 
 
 def market(arrived, late, dead, tmp_path):
-    """A table of series with a close of the day, with one of the day before, and with none for a year."""
+    """Make a table of series with a close of the day, with one of the day before, and with none for a year."""
     ends = [DAY] * arrived + ["2026-11-18"] * late + ["2025-11-18"] * dead
     rows = [one(f"S{number:02}", np.full(60, 3.0), end) for number, end in enumerate(ends)]
     path = tmp_path / f"{arrived}-{late}-{dead}.parquet"

@@ -1,4 +1,4 @@
-"""What the tests of the hooks share: AWS on this machine, the events of CodeDeploy, what was logged."""
+"""Fixtures of the hooks' tests: AWS on this machine, the events of CodeDeploy, the log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVENTS = Path(__file__).parent.parent.parent / "events"
 
 
 class Lambda:
-    """What Lambda hands a handler beside the event."""
+    """Lambda's context, with its remaining time."""
 
     def __init__(self, seconds: float = 120) -> None:
         self.seconds = seconds
@@ -30,7 +30,7 @@ class Lambda:
 
 
 def event(name: str) -> dict[str, str]:
-    """What CodeDeploy sends a hook."""
+    """Read the event that CodeDeploy sends a hook."""
     return json.loads((EVENTS / f"codedeploy_{name}.json").read_text(encoding="utf-8"))
 
 
@@ -54,7 +54,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that boto3 would have made, in seconds."""
+    """Collect the pauses that boto3 would have made, in seconds."""
     made: list[float] = []
     monkeypatch.setattr("botocore.endpoint.time", types.SimpleNamespace(sleep=made.append, time=time.time))
     return made
@@ -62,7 +62,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def logged(capsys: pytest.CaptureFixture[str]) -> Callable[[str], list[dict[str, Any]]]:
-    """The lines of a level that the hook has logged so far; the API's own lines stand in between."""
+    """Read the lines of a level that the hook has logged so far, without the API's own."""
     lines: list[dict[str, Any]] = []
 
     def read(level: str) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ Event = dict[str, Any]
 
 
 class Response(NamedTuple):
-    """What a service answers."""
+    """Response of a service."""
 
     status: int
     content: Any  # JSON
@@ -26,12 +26,12 @@ class Response(NamedTuple):
 
 
 def refusal(status: int, code: str) -> Response:
-    """How either service says no."""
+    """Make the refusal of either service."""
     return Response(status, {"__type": code, "message": "no way"}, {"x-amzn-ErrorType": code})
 
 
 class Aws:
-    """What both services were told. `answers` makes Lambda's answer to an event; `codedeploy` holds answers to come."""
+    """Record of both services' requests. `answers` answers an event for Lambda; `codedeploy` holds its responses."""
 
     def __init__(self) -> None:
         self.invoked: list[tuple[str, Event]] = []  # function, event
@@ -53,7 +53,7 @@ class Aws:
 
     @property
     def statuses(self) -> list[str]:
-        """What CodeDeploy was told, in short."""
+        """List the statuses reported to CodeDeploy."""
         return [told["status"] for told in self.told]
 
     def mutate(self, change: Callable[[Event, Event, dict[str, Any]], None]) -> None:
@@ -74,13 +74,13 @@ class Aws:
 
 
 def real(event: Event) -> Response:
-    """The answer of the API with the committed model."""
+    """Answer as the API does, with the committed model."""
     return Response(200, api.handler(event, Context()))
 
 
 @contextmanager
 def serving(aws: Aws, host: str = "127.0.0.1") -> Iterator[str]:
-    """The address of both services; `host` is one of this machine's."""
+    """Serve both services; yield their address. `host` is one of this machine's."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lambda_fn.api.handler import handler
-from lambda_fn.deploy.pre_traffic_hook import Answer, golden_faults, interval
+from lambda_fn.deploy.pre_traffic_hook import Response, golden_faults, interval_name
 from lambda_fn.model.forecaster import intervals_of
 from tests.lambda_fn.conftest import MODELS, Context
 from tests.lambda_fn.conftest import event as request
@@ -22,10 +22,10 @@ LIMIT = GOLDEN["relative_tolerance"]
 
 @pytest.fixture(scope="module")
 def answer():
-    """What the API answers to all golden windows."""
+    """Ask the API for the forecasts of all golden windows."""
     series = [{"id": f"golden-{number}", "prices": prices} for number, prices in enumerate(GOLDEN["prices"])]
     found = handler(request({"series": series}), Context())
-    return Answer(found["statusCode"], "application/json", json.loads(found["body"]))
+    return Response(found["statusCode"], "application/json", json.loads(found["body"]))
 
 
 def test_the_answers_of_the_committed_model_are_pytorch_s(answer):
@@ -44,7 +44,7 @@ def test_each_quantile_is_held_to_the_tolerance(answer, window, step, quantile, 
     faults = golden_faults(MANIFEST, moved, answer)
     half = SHAPE[2] // 2
     low = min(quantile, SHAPE[2] - 1 - quantile)
-    name = f"intervals/{interval(MANIFEST['quantiles'][low])}/{int(quantile > half)}" if low < half else "median"
+    name = f"intervals/{interval_name(MANIFEST['quantiles'][low])}/{int(quantile > half)}" if low < half else "median"
     assert f"/forecasts/{window}/steps/{step}/{name} is " in faults[-1]
     assert len(faults) == (2 if (step, quantile) == (0, half) else 1)  # it is the predicted price too
 
@@ -65,7 +65,9 @@ def test_a_golden_file_that_tolerates_too_much_proves_no_more_than_a_thousandth(
     "levels", [[0.5], [0.005, 0.5, 0.995], [0.0125, 0.05, 0.5, 0.95, 0.9875], MANIFEST["quantiles"]]
 )
 def test_an_interval_has_the_name_that_the_api_gives_it(levels):
-    assert [interval(level) for level in levels[: len(levels) // 2]] == [f"{name:g}" for name in intervals_of(levels)]
+    assert [interval_name(level) for level in levels[: len(levels) // 2]] == [
+        f"{name:g}" for name in intervals_of(levels)
+    ]
 
 
 def test_a_model_of_one_quantile_and_one_step_is_checked_too():
@@ -77,6 +79,6 @@ def test_a_model_of_one_quantile_and_one_step_is_checked_too():
         "model_digest": MANIFEST["files"]["model.onnx"][:12],
         "forecasts": [{**forecast, "steps": [{"step": 1, "median": 2.5, "intervals": {}}]}],
     }
-    assert golden_faults(manifest, golden, Answer(200, "application/json", body)) == []
+    assert golden_faults(manifest, golden, Response(200, "application/json", body)) == []
     body["forecasts"][0]["steps"][0]["median"] = 2.6
-    assert len(golden_faults(manifest, golden, Answer(200, "application/json", body))) == 1
+    assert len(golden_faults(manifest, golden, Response(200, "application/json", body))) == 1

@@ -33,15 +33,17 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 def test_a_hook_needs_boto3_and_the_standard_library_alone(name):
     run = python(f"from lambda_fn.deploy.{name} import handler; assert callable(handler); {PRINT_OWN}")
     assert run.returncode == 0, run.stderr
-    own = {f"lambda_fn.deploy.{part}" for part in ("codedeploy", "pre_traffic_hook", "post_traffic_hook")}
+    own = {f"lambda_fn.deploy.{part}" for part in ("lifecycle_hook", "pre_traffic_hook", "post_traffic_hook")}
     allowed = {"lambda_fn", "lambda_fn.deploy", "lambda_fn.tables", "lambda_fn.tables.store", *own}
     assert (
-        {"lambda_fn", "lambda_fn.deploy.codedeploy", f"lambda_fn.deploy.{name}"} <= set(run.stdout.split()) <= allowed
+        {"lambda_fn", "lambda_fn.deploy.lifecycle_hook", f"lambda_fn.deploy.{name}"}
+        <= set(run.stdout.split())
+        <= allowed
     )
 
 
 def pinned(package: str) -> dict[str, str]:
-    """The locked versions of a package."""
+    """Read the locked versions of a package."""
     text = (ROOT / "lambda_fn" / package / "requirements.txt").read_text(encoding="utf-8")
     return dict(re.findall(r"^([\w-]+)==(\S+) \\$", text, re.MULTILINE))
 

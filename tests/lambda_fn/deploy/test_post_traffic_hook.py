@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from lambda_fn.deploy import post_traffic_hook
-from lambda_fn.deploy.post_traffic_hook import delete, surplus_of, versions_of
+from lambda_fn.deploy.post_traffic_hook import delete_version, parse_versions, surplus_versions
 from lambda_fn.tables import store
 from tests.lambda_fn.conftest import MODELS
 from tests.lambda_fn.deploy.conftest import Lambda, event
@@ -71,7 +71,7 @@ def functions(moto, role):
 
 
 def code(number):
-    """A package that differs from the others."""
+    """Zip a package that differs from the others."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.py", f"b = {number}")
@@ -84,7 +84,7 @@ def arn(function, version):
 
 @pytest.fixture
 def release(aws, monkeypatch):
-    """Release some versions; what CodeDeploy is told."""
+    """Release some versions; return the status reported to CodeDeploy."""
 
     def run(api, batch=None, kept=None, context=None):
         arns = [arn(API, api)] + ([arn(BATCH, batch)] if batch else [])
@@ -98,14 +98,14 @@ def release(aws, monkeypatch):
 
 
 def recorded():
-    """Every record by its key."""
+    """Read every record by its key."""
     bucket = store.client()
     keys = [one["Key"] for one in bucket.list_objects_v2(Bucket="market").get("Contents", ())]
     return {key: json.loads(bucket.get_object(Bucket="market", Key=key)["Body"].read()) for key in keys}
 
 
 def versions(client, function=API):
-    """The published versions that are left."""
+    """List the published versions that are left."""
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
     found = [one["Version"] for page in pages for one in page["Versions"]]
     assert "$LATEST" in found
@@ -317,17 +317,17 @@ def test_codedeploy_is_told_before_anything_is_deleted(aws, functions, moto, rel
 def test_a_function_itself_is_never_deleted(functions, moto, version):
     functions(Api=1)
     with pytest.raises(ValueError, match="is not the number of a published version"):
-        delete(moto, API, version)
+        delete_version(moto, API, version)
     assert versions(moto) == [1]
-    delete(moto, API, "1")
+    delete_version(moto, API, "1")
     assert versions(moto) == []
 
 
 def test_the_newest_version_stays_even_if_none_is_as_new_as_the_release():
-    assert surplus_of([1, 2, 3], 9, set()) == [1, 2]
-    assert surplus_of([1, 2, 3, 4], 3, {1}) == [2]
-    assert surplus_of([], 3, set()) == []
+    assert surplus_versions([1, 2, 3], 9, set()) == [1, 2]
+    assert surplus_versions([1, 2, 3, 4], 3, {1}) == [2]
+    assert surplus_versions([], 3, set()) == []
 
 
 def test_versions_are_read_in_their_order():
-    assert list(versions_of(f"{arn(API, 12)}, {arn(BATCH, 3)}").items()) == [(API, 12), (BATCH, 3)]
+    assert list(parse_versions(f"{arn(API, 12)}, {arn(BATCH, 3)}").items()) == [(API, 12), (BATCH, 3)]

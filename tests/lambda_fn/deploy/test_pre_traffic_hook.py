@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambda_fn.deploy import pre_traffic_hook
-from lambda_fn.deploy.pre_traffic_hook import ATTEMPTS, BAD_PLACE
+from lambda_fn.deploy.pre_traffic_hook import ATTEMPTS, BAD_PRICE_POSITION
 from tests.lambda_fn.conftest import MODELS
 from tests.lambda_fn.deploy.conftest import Lambda, event
 from tests.lambda_fn.deploy.stand_in import Response, real, refusal
@@ -26,7 +26,7 @@ def _new_version(monkeypatch):
 
 @pytest.fixture
 def faults(aws, logged):
-    """Run the hook, which must report Failed once and log one line; what that says differed."""
+    """Run the hook, which must report Failed once and log one line; return its faults."""
 
     def run(context=None):
         assert pre_traffic_hook.handler(event("hook"), context or Lambda()) == {"status": "Failed"}
@@ -157,7 +157,7 @@ BROKEN, LONE = '{"prices": [', '{"prices": [0'
         (replace("/predict", LONE, 422, {"status": 422}), f"{NEGATIVE}: /errors is null, not "),
         (
             replace("/predict", LONE, 422, {"status": 422, "errors": [{"pointer": "/prices/8"}]}),
-            f'{NEGATIVE}: /errors/0/pointer is "/prices/8", not "/prices/{BAD_PLACE}"',
+            f'{NEGATIVE}: /errors/0/pointer is "/prices/8", not "/prices/{BAD_PRICE_POSITION}"',
         ),
         (
             replace("/predict", LONE, 422, {"status": 422, "errors": [{"pointer": "/prices/7"}]}, "application/json"),
@@ -198,7 +198,7 @@ def test_an_answer_that_is_none_of_an_api_is_refused(aws, faults, answer):
 
 
 def test_a_version_that_hangs_is_asked_once_and_refused(aws, faults, monkeypatch):
-    monkeypatch.setattr(pre_traffic_hook, "LONGEST", 0.2)
+    monkeypatch.setattr(pre_traffic_hook, "READ_TIMEOUT", 0.2)
     aws.answers = aws.hang
     [fault] = faults()
     assert fault.startswith("GET /health: Read timeout on endpoint URL")
