@@ -22,19 +22,19 @@ os.environ.pop("EFEMERA_MODELS", None)  # the project's own model is the one des
 import msgspec
 
 from lambda_fn import __version__
-from lambda_fn.api import handler as api
 from lambda_fn.api import model_card, open_inference
 from lambda_fn.api.explain_response import Explained
 from lambda_fn.api.forecast_response import Forecast, Forecasts, SeriesForecast, SeriesRefused
+from lambda_fn.api.handler import forecaster, handler
 from lambda_fn.api.problem_details import KINDS, Problem
-from lambda_fn.api.request import ExplainRequest, PredictRequest, Price
+from lambda_fn.api.request_body import ExplainRequest, PredictRequest, Price
 
 OUT = Path(__file__).resolve().parent.parent / "lambda_fn" / "api" / "openapi.json"
 REFERENCE = "#/components/schemas/{name}"
 DIGITS = 6  # of a number in an example: as many as every processor computes alike
 PLACES = 3  # in the example of an explanation: what a day adds is a difference of forecasts, with fewer digits alike
 NUMBERS = re.compile(r"\[[-+\s\d.,e]+\]|\{(?:\s+\"\w+\": [-+\d.e]+,?)+\s+\}")  # of them alone: stands on one line
-VERSION = api.forecaster.manifest.model_version
+VERSION = forecaster.manifest.model_version
 TYPES = (
     *(PredictRequest, Forecast, Forecasts, SeriesForecast, SeriesRefused, Problem, model_card.State, model_card.Card),
     *(ExplainRequest, Explained),
@@ -48,7 +48,7 @@ TYPES = (
     *(open_inference.InferRequest, open_inference.InferResponse),
 )
 
-MADE = [round(40 + 0.1 * (day * day % 17), 2) for day in range(api.forecaster.manifest.window)]
+MADE = [round(40 + 0.1 * (day * day % 17), 2) for day in range(forecaster.manifest.window)]
 ONE = {"prices": MADE, "horizon": 2, "levels": [80], "last_date": "2026-11-19", "calendar": "BVMF"}
 EXPLAIN = {"prices": MADE, "last_date": "2026-11-19", "calendar": "BVMF"}
 SEVERAL = {"series": [{"id": "PETR4", "prices": MADE}, {"id": "VALE3", "prices": MADE[:3]}], "horizon": 1}
@@ -106,7 +106,7 @@ def document() -> dict[str, Any]:
             "description": "Nothing is kept between requests, no price is logged. Forecasts are no investment advice."
             " A deployment asks for requests signed with SigV4; API Gateway's own refusals (403, 413, 429) are"
             ' {"message": …}.',
-            "x-model-digest": api.forecaster.model_digest,
+            "x-model-digest": forecaster.model_digest,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -119,7 +119,7 @@ def schemas() -> dict[str, Any]:
     """The types as JSON schemas; those of requests with what msgspec leaves to our own checks."""
     _, found = msgspec.json.schema_components(TYPES, ref_template=REFERENCE)
     (price,), _ = msgspec.json.schema_components([Price])
-    found |= {"Price": price, **model_card.limit_schemas(api.forecaster)}
+    found |= {"Price": price, **model_card.limit_schemas(forecaster)}
     for schema in found.values():
         if "description" in schema:
             schema["description"] = " ".join(schema["description"].split())  # of a docstring's lines
@@ -311,7 +311,7 @@ def _answer(method: str, path: str, body: dict[str, Any]) -> Any:
     """What the handler says, its numbers shortened."""
     request = {"http": {"method": method}, "requestId": "JKJaXmPLvHcESHA=", "stage": "$default"}
     event = {"rawPath": path, "requestContext": request, "headers": {}, "body": json.dumps(body)}
-    return _shortened(json.loads(api.handler(event, None)["body"]), PLACES if path == "/explain" else None)
+    return _shortened(json.loads(handler(event, None)["body"]), PLACES if path == "/explain" else None)
 
 
 def _shortened(value: Any, places: int | None = None) -> Any:

@@ -143,7 +143,7 @@ def _run(
     context()  # starts while this process imports what follows
     from export.local.batch import run_batch
     from lambda_fn.batch.run_records import BatchRefused, Incomplete, InputRefused, ModelReplaced, Settings
-    from lambda_fn.model.forecaster import ModelRefused
+    from lambda_fn.model.manifest import ModelRefused
     from lambda_fn.model.sessions import SessionsRefused
     from lambda_fn.tables.store import StoreRefused, StoreUnavailable
 

@@ -34,7 +34,8 @@ from export.errors import GateRefused, InputError
 from export.training.network import Network
 from export.training.windows import closes_of, first_rows
 from lambda_fn.model import gates
-from lambda_fn.model.forecaster import Forecaster, ModelRefused
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import ModelRefused
 
 Array = NDArray[np.float64]
 

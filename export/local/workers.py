@@ -102,7 +102,7 @@ def _outlive_nobody() -> None:
 def _warm() -> None:
     """Load the model while there is nothing else to do; what is wrong with it is told with the first shard."""
     from lambda_fn.batch.run_records import forecaster
-    from lambda_fn.model.forecaster import ModelRefused
+    from lambda_fn.model.manifest import ModelRefused
 
     with contextlib.suppress(ModelRefused):
         forecaster()

@@ -31,7 +31,7 @@ from lambda_fn.batch.run_records import (
 )
 from lambda_fn.batch.score_table import read_scores, write_scores
 from lambda_fn.batch.shard_reader import FORECAST
-from lambda_fn.model.forecaster import read_verdict
+from lambda_fn.model.manifest import read_verdict
 from lambda_fn.tables.sql import path_literal
 from lambda_fn.tables.store import Store, scratch, sha256_of
 

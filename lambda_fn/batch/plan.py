@@ -26,7 +26,7 @@ from lambda_fn.batch.run_records import (
     sessions,
 )
 from lambda_fn.batch.shard_writer import HASH, choose_shards, put_shards, write_shards
-from lambda_fn.model.forecaster import intervals_of
+from lambda_fn.model.manifest import intervals_of
 from lambda_fn.tables.closes import last_days, number, read_closes
 from lambda_fn.tables.price_files import InputFile, check_unchanged, open_inputs
 from lambda_fn.tables.price_rows import explain

@@ -25,7 +25,8 @@ from typing import Annotated, TypeVar
 import duckdb
 import msgspec
 
-from lambda_fn.model.forecaster import Forecaster, Manifest, read_manifest
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import Manifest, read_manifest
 from lambda_fn.model.sessions import Sessions
 from lambda_fn.tables.store import Store, open_store
 

@@ -1,4 +1,4 @@
-"""The network as the study guide writes it, in NumPy float64: six equations a day, from `weights.npz` alone.
+"""Compute the network in NumPy float64 as the study guide writes it: six equations a day, from `weights.npz` alone.
 
 The only copy of the equations, used twice: as the third implementation of the parity gate (float64, so it is the
 reference the two float32 ones are measured against) and as the gate trace of one forecast.
@@ -24,7 +24,7 @@ FEATURE_LIMIT, TYPICAL_SCALE, SMALLEST_MEAN = 2.0, 0.01, 1e-2
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """The contents of `weights.npz`: every array under its PyTorch name, and what they mean."""
+    """Contents of `weights.npz`: every array under its PyTorch name, and the network's configuration."""
 
     cell: str
     head: str
@@ -51,14 +51,14 @@ def load_weights(source: Path | BinaryIO) -> Weights:
 
 
 def forecast(weights: Weights, prices: Array) -> Array:
-    """Closing prices (batch, window) → price quantiles (batch, horizon, quantiles)."""
+    """Forecast price quantiles (batch, horizon, quantiles) from closing prices (batch, window)."""
     x, scale = encode(weights, prices)  # (batch, window), (batch, 1)
     last_hidden = trace(weights, x)[-1]["hidden"][-1]  # (batch, hidden)
     return decode(weights, head(weights, last_hidden, x, scale), scale, prices)
 
 
 def trace(weights: Weights, x: Array) -> list[dict[str, Array]]:
-    """Everything each layer did on each day, layer by layer.
+    """Compute every gate and state of each layer on each day.
 
     Takes the network's input (batch, window). Each layer's dict holds arrays (window, batch, hidden): for an
     LSTM `forget`, `input`, `candidate`, `output`, `cell` and `hidden`; for a GRU `reset`, `update`,
@@ -144,14 +144,14 @@ def head(weights: Weights, last_hidden: Array, x: Array, scale: Array) -> Array:
 
 
 def volatility_features(x: Array, scale: Array) -> Array:
-    """What a window (batch, window) and its scale (batch, 1) say of tomorrow's volatility: (batch, 7)."""
+    """Compute seven features of tomorrow's volatility (batch, 7) from input (batch, window) and scale (batch, 1)."""
     fall = np.minimum(x, 0.0)
     sizes = [_mean(x * x, 1.0), _mean(np.abs(x), 0.87), _mean(np.abs(x), 0.94)]
     falls = [_mean(fall * fall, 0.87) - 0.5, _mean(fall * fall, 0.97) - 0.5]
     logarithms = [np.log(np.maximum(size, SMALLEST_MEAN)) for size in sizes]
     level = np.log(scale[:, 0] / TYPICAL_SCALE)
-    found = np.stack([*logarithms, level, *falls, x[:, -1] / 2], axis=1)
-    return np.asarray(np.clip(found, -FEATURE_LIMIT, FEATURE_LIMIT))
+    features = np.stack([*logarithms, level, *falls, x[:, -1] / 2], axis=1)
+    return np.asarray(np.clip(features, -FEATURE_LIMIT, FEATURE_LIMIT))
 
 
 def _mean(values: Array, decay: float) -> Array:

@@ -9,7 +9,8 @@ import numpy as np
 from export.data.prices import Prices
 from export.errors import GateRefused, InputError
 from export.evaluation.cases import Cases, Forecast
-from lambda_fn.model.forecaster import Forecaster, ModelRefused
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import ModelRefused
 
 BLOCK = 48  # windows in one run of the graph
 

@@ -16,7 +16,8 @@ from export.conversion import artefacts
 from export.conversion.artefacts import DATA_FILES, SCHEMAS, as_json, write_set
 from export.conversion.convert import check_bundle, export_bundle, held_out_windows
 from export.errors import GateRefused, InputError
-from lambda_fn.model.forecaster import Forecaster, ModelRefused
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import ModelRefused
 from tests.export.conftest import SMALL, stirred
 
 

@@ -8,12 +8,12 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import forecaster, handler, routes
 from tests.lambda_fn.conftest import Context
 
 PREDICT, EXPLAIN, INFER = "/predict", "/explain", "/v2/models/efemera/infer"
 LARGEST_RESPONSE = 6_291_556  # bytes; Lambda's own words: "exceeded maximum allowed payload size (6291556 bytes)"
-LABELS = {path.replace(api.forecaster.manifest.model_version, "{version}") for path in api.routes} | {"none"}
+LABELS = {path.replace(forecaster.manifest.model_version, "{version}") for path in routes} | {"none"}
 
 
 class Answer(NamedTuple):
@@ -26,7 +26,7 @@ class Answer(NamedTuple):
     printed: str
 
 
-def answered(asked, handler=api.handler):
+def answered(asked, handler=handler):
     """The answer to an event, held to all that must be true of any."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

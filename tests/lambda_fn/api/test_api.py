@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambda_fn import telemetry
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler
 from tests.lambda_fn.conftest import Context, event
 
 
 def call(*arguments, **named):
     """Status, headers and decoded body of one request."""
-    found = api.handler(event(*arguments, **named), Context())
+    found = handler(event(*arguments, **named), Context())
     return found["statusCode"], {k.lower(): v for k, v in found["headers"].items()}, json.loads(found["body"])
 
 
@@ -190,7 +190,7 @@ def test_another_content_type_is_415_and_told_what_to_send(walk, kind):
     [("/predict", "GET", "POST"), ("/predict", "DELETE", "POST"), ("/health", "POST", "GET, HEAD")],
 )
 def test_a_wrong_method_is_405_and_says_which_is_right(path, method, allowed):
-    found = api.handler(event("{}", path=path, method=method), Context())
+    found = handler(event("{}", path=path, method=method), Context())
     assert found["statusCode"] == 405
     assert found["headers"]["Allow"] == allowed
     assert allowed in json.loads(found["body"])["detail"]
@@ -214,7 +214,7 @@ def test_a_fault_of_ours_is_500_with_its_stack_in_the_log_and_no_price_anywhere(
     def fail(*_):
         raise RuntimeError(f"lost {walk[-1]}")
 
-    monkeypatch.setattr(api, "answer", fail)
+    monkeypatch.setattr("lambda_fn.api.handler.forecast_one", fail)
     status, body = problem({"prices": walk})
     logged = capsys.readouterr().out + "".join(map(telemetry.logger.registered_formatter.format, caplog.records))
     assert status == 500

@@ -15,8 +15,8 @@ import sys
 import numpy as np
 import pytest
 
-from lambda_fn.api import explain_response
-from lambda_fn.api import handler as api
+from lambda_fn import telemetry
+from lambda_fn.api.handler import forecaster, handler
 from lambda_fn.model import attribution, gates
 from lambda_fn.model.sessions import Sessions
 from tests.lambda_fn.api.answers import answered
@@ -62,7 +62,7 @@ def test_days_stand_oldest_first_and_their_contributions_add_up(walk):
 
 
 def test_each_layer_of_a_day_is_the_mean_of_its_units(walk):
-    found = attribution.explain(api.forecaster, gates.load_weights(MODELS / "weights.npz"), np.array(walk))
+    found = attribution.attribute_forecast(forecaster, gates.load_weights(MODELS / "weights.npz"), np.array(walk))
     days = ask({"prices": walk}).body["days"]
     for day in (0, 30, 59):
         for number, layer in enumerate(days[day]["layers"]):
@@ -87,7 +87,7 @@ def test_in_full_every_gate_comes_and_nothing_else_changes(walk):
     full, short = (ask({"prices": walk, "detail": detail}).body for detail in ("full", "days"))
     layers = full.pop("gates")
     assert full == short == ask({"prices": walk, "detail": None}).body
-    found = attribution.explain(api.forecaster, gates.load_weights(MODELS / "weights.npz"), np.array(walk))
+    found = attribution.attribute_forecast(forecaster, gates.load_weights(MODELS / "weights.npz"), np.array(walk))
     for layer, told in zip(found.layers, layers, strict=True):
         assert sorted(told.pop("order")) == list(range(50))
         assert [*told] == GATES
@@ -180,26 +180,25 @@ def test_one_series_is_logged_as_one_whatever_was_asked_of_the_model(walk):
 def test_a_client_that_takes_gzip_gets_it(walk):
     asked = event({"prices": walk}, path="/explain")
     asked["headers"]["accept-encoding"] = "gzip"
-    found = api.handler(asked, Context())
+    found = handler(asked, Context())
     assert found["headers"]["Content-Encoding"] == "gzip"
     assert json.loads(gzip.decompress(base64.b64decode(found["body"]))) == ask({"prices": walk}).body
 
 
 def test_an_invocation_that_is_about_to_end_is_told_to_come_again(walk):
-    found = api.handler(event({"prices": walk}, path="/explain"), Ending(10))
+    found = handler(event({"prices": walk}, path="/explain"), Ending(10))
     assert (found["statusCode"], found["headers"]["Retry-After"]) == (503, "1")
-    assert api.handler(event({"prices": walk}, path="/explain"), Ending(10_000))["statusCode"] == 200
+    assert handler(event({"prices": walk}, path="/explain"), Ending(10_000))["statusCode"] == 200
 
 
 def test_equations_that_are_not_the_graph_explain_nothing_and_are_logged(walk, monkeypatch):
     weights = gates.load_weights(MODELS / "weights.npz")
     off = dataclasses.replace(weights, arrays={**weights.arrays, "linear.bias": weights.arrays["linear.bias"] + 0.01})
-    monkeypatch.setattr(explain_response, "weights_of", lambda *_: off)
+    monkeypatch.setattr(attribution, "served_weights", lambda *_: off)
     printed = io.StringIO()
-    handler = api.telemetry.logger.registered_handler
-    monkeypatch.setattr(handler, "stream", printed)
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", printed)
     with contextlib.redirect_stdout(printed):
-        found = api.handler(event({"prices": walk}, path="/explain"), Context())
+        found = handler(event({"prices": walk}, path="/explain"), Context())
     problem = json.loads(found["body"])
     assert (found["statusCode"], found["headers"]["Content-Type"]) == (500, "application/problem+json")
     assert "did not pass its self-check" in problem["detail"]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler
 from tests.lambda_fn.api.test_series import many
 from tests.lambda_fn.conftest import Context, event
 
@@ -15,7 +15,7 @@ def answer(body=None, accept=None, **named):
     asked = event(body, **named)
     if accept is not None:
         asked["headers"]["accept-encoding"] = accept
-    found = api.handler(asked, Context())
+    found = handler(asked, Context())
     return found, {name.lower(): value for name, value in found["headers"].items()}
 
 
@@ -39,7 +39,7 @@ def test_every_answer_names_its_request_and_is_kept_by_nobody(body, path, method
 
 
 def test_a_fault_of_ours_names_its_request_as_well(monkeypatch):
-    monkeypatch.setattr(api, "answer", lambda *_: 1 / 0)
+    monkeypatch.setattr("lambda_fn.api.handler.forecast_one", lambda *_: 1 / 0)
     found, headers = answer({"prices": [40.0] * 60})
     assert (found["statusCode"], headers["x-request-id"]) == (500, "request-1")
 
@@ -47,7 +47,7 @@ def test_a_fault_of_ours_names_its_request_as_well(monkeypatch):
 def test_a_forged_request_id_cannot_break_a_header():
     asked = event({"prices": []})
     asked["requestContext"]["requestId"] = "a\r\nSet-Cookie: x\x1b[2J" + "é" * 300
-    found = api.handler(asked, Context())
+    found = handler(asked, Context())
     assert found["headers"]["X-Request-Id"] == "aSet-Cookie: x[2J"
     assert json.loads(found["body"])["instance"] == "aSet-Cookie: x[2J"
 
@@ -55,7 +55,7 @@ def test_a_forged_request_id_cannot_break_a_header():
 def test_without_an_id_of_the_gateway_it_is_lambdas():
     asked = event({"prices": []})
     del asked["requestContext"]["requestId"]
-    assert api.handler(asked, Context())["headers"]["X-Request-Id"] == "lambda-1"
+    assert handler(asked, Context())["headers"]["X-Request-Id"] == "lambda-1"
 
 
 @pytest.mark.parametrize("accept", ["gzip", "deflate, gzip;q=0.5", "GZIP", "*", "br, *;q=0.1"])

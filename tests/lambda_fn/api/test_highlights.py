@@ -20,7 +20,7 @@ def explained(forecaster):
     weights, closes = gates.load_weights(MODELS / "weights.npz"), walks(20, seed=8)
     for number, window in enumerate(closes):
         window[10 + number :] *= 0.8
-    return [attribution.explain(forecaster, weights, window) for window in closes]
+    return [attribution.attribute_forecast(forecaster, weights, window) for window in closes]
 
 
 @pytest.fixture

@@ -128,11 +128,11 @@ WARM, LAST = 1000, 4000  # requests
 LARGEST_GROWTH = 4 << 20
 
 LEAK = """
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler as answer
 kept = []
 def handler(event, context):
     kept.append(bytearray(2000))
-    return api.handler(event, context)
+    return answer(event, context)
 """
 
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from lambda_fn.api import event
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler, routes
+from lambda_fn.api.problem_details import Refusal
 from tests.lambda_fn.api.answers import INFER, PREDICT, answered
 from tests.lambda_fn.api.hostile_bodies import tensors
 from tests.lambda_fn.conftest import event as event_of
@@ -236,10 +237,10 @@ def test_a_path_that_is_nearly_one_of_the_apis_is_404(path, method):
 
 def test_a_path_and_a_line_break_are_not_the_path():
     found = {}
-    for path, methods in api.routes.items():
-        asked = event_of({"prices": [40.0] * 60}, path=f"{path}\n", method=methods.split(", ")[0])
+    for path, methods in routes.items():
+        asked = event_of({"prices": [40.0] * 60}, path=f"{path}\n", method=next(iter(methods)))
         found[path] = answered(asked).status
-    assert found == dict.fromkeys(api.routes, 404)
+    assert found == dict.fromkeys(routes, 404)
 
 
 @pytest.mark.parametrize("method", ["post", "Post", "POST ", "POST\n", "", "P\x00ST", "*", "POST, GET", "PO\u017fT"])
@@ -274,18 +275,23 @@ def test_a_forged_line_would_be_seen(monkeypatch):
 
     def talkative(asked, context):
         sys.stdout.write(asked["rawPath"] + "\n")
-        return api.handler(asked, context)
+        return handler(asked, context)
 
     with pytest.raises(AssertionError):
         answered(event_of(path="/FORGED"), talkative)
-    monkeypatch.setattr(api, "label", lambda _: MARK)
+
+    def marked(request):
+        request.route = MARK
+        raise Refusal(405, "marked")
+
+    monkeypatch.setattr("lambda_fn.api.handler.find_route", marked)
     with pytest.raises(AssertionError):
         answered(event_of(path="/predict", method="PUT"))
 
 
 def test_a_forged_header_would_be_seen():
     def echoing(asked, context):
-        found = api.handler(asked, context)
+        found = handler(asked, context)
         found["headers"]["X-Path"] = asked["rawPath"]
         return found
 

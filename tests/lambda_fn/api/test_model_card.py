@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from lambda_fn.api import handler as api
 from lambda_fn.api import model_card
+from lambda_fn.api.handler import forecaster
 from lambda_fn.model.forecaster import Forecaster
 from tests.lambda_fn.api.test_api import call
 from tests.lambda_fn.conftest import MODELS
@@ -53,7 +53,7 @@ class Other:
 
 
 def test_the_openapi_document_has_the_limits_of_the_model_that_is_served():
-    ours, other = model_card.openapi(api.forecaster, ""), model_card.openapi(Other, "")
+    ours, other = model_card.openapi(forecaster, ""), model_card.openapi(Other, "")
     assert other["components"]["schemas"]["Closes"]["minItems"] == 10
     assert other["components"]["schemas"]["Window"]["maxItems"] == 10
     assert other["components"]["schemas"]["Horizon"]["maximum"] == 1

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from lambda_fn.api.deadline import BLOCK
+from lambda_fn.model.forecaster import WINDOWS_PER_RUN
 from tests.lambda_fn.api.test_api import call
 from tests.lambda_fn.api.test_api import pointers as places
 from tests.lambda_fn.api.test_series import many
@@ -29,7 +29,7 @@ def refused(body):
 
 
 def test_flat_and_nested_tensors_give_the_answers_of_predict():
-    prices = windows(2 * BLOCK + 1)
+    prices = windows(2 * WINDOWS_PER_RUN + 1)
     status, _, nested = call(request(prices, [len(prices), 60]), path=PATH)
     flat = call(request([price for window in prices for price in window], [len(prices), 60]), path=PATH)[2]
     assert status == 200

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_fn.api import handler as api
 from lambda_fn.api import pages
+from lambda_fn.api.handler import handler
 from tests.lambda_fn.conftest import Context, event
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -26,7 +26,7 @@ every_page = pytest.mark.parametrize("path", PATHS)
 def get(path, *, method="GET", **headers):
     asked = event(path=path, method=method)
     asked["headers"] = {name.replace("_", "-"): value for name, value in headers.items()}
-    found = api.handler(asked, Context())
+    found = handler(asked, Context())
     return found["statusCode"], {name.lower(): value for name, value in found["headers"].items()}, found
 
 

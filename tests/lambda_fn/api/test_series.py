@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_fn.api.deadline import BLOCK
+from lambda_fn.model.forecaster import WINDOWS_PER_RUN
 from tests.lambda_fn.api.test_api import call, pointers, problem
 from tests.lambda_fn.conftest import MODELS, walks
 
@@ -19,7 +19,7 @@ def many(count, seed=0):
 
 
 def test_each_series_is_answered_as_it_would_be_alone(forecaster):
-    series = many(2 * BLOCK + 3)
+    series = many(2 * WINDOWS_PER_RUN + 3)
     status, _, body = call({"series": series, "horizon": 2, "levels": [80]})
     assert status == 200
     assert set(body) == {"forecasts", "verdict", "model_version", "model_digest"}
@@ -35,7 +35,7 @@ def test_each_series_is_answered_as_it_would_be_alone(forecaster):
 
 
 def test_the_order_of_the_series_changes_no_bit():
-    series = many(BLOCK)
+    series = many(WINDOWS_PER_RUN)
     forward, backward = (call({"series": one})[2]["forecasts"] for one in (series, series[::-1]))
     assert forward == backward[::-1]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lambda_fn import telemetry
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import forecaster, handler, routes
 from tests.lambda_fn.api.test_series import many
 from tests.lambda_fn.conftest import Context, event
 
@@ -16,7 +16,7 @@ def line(capsys):
 
     def sent(*arguments, **named):
         capsys.readouterr()
-        api.handler(event(*arguments, **named), Context())
+        handler(event(*arguments, **named), Context())
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 1
         return json.loads(lines[0])
@@ -84,9 +84,9 @@ def test_a_refused_request_is_counted_by_its_reason(line, asked, status, reason,
 
 
 def test_every_route_leaves_its_line(line):
-    for path, methods in api.routes.items():
-        found = line("{}", path=path, method=methods.split(", ")[0])
-        assert found["route"] == path.replace(api.forecaster.manifest.model_version, "{version}")
+    for path, methods in routes.items():
+        found = line("{}", path=path, method=next(iter(methods)))
+        assert found["route"] == path.replace(forecaster.manifest.model_version, "{version}")
 
 
 def test_only_the_first_request_of_a_process_is_a_cold_start(line, walk, monkeypatch):
@@ -99,7 +99,7 @@ def test_only_the_first_request_of_a_process_is_a_cold_start(line, walk, monkeyp
 
 def test_metrics_can_be_turned_off(capsys, walk, monkeypatch):
     monkeypatch.setattr(telemetry, "_silent", True)
-    api.handler(event({"prices": walk}), Context())
+    handler(event({"prices": walk}), Context())
     assert capsys.readouterr().out == ""
 
 

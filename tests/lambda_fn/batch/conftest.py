@@ -14,7 +14,8 @@ import pytest
 
 from lambda_fn.batch import plan, run_records
 from lambda_fn.batch.run_records import BatchRefused, InputRefused
-from lambda_fn.model.forecaster import SERVED, open_session
+from lambda_fn.model.forecaster import open_session
+from lambda_fn.model.manifest import SERVED
 from tests.export.conftest import efemera as efemera
 from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.evenings import Evenings

@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from lambda_fn.model import sessions
-from lambda_fn.model.forecaster import Forecaster, ModelRefused
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import ModelRefused
 from lambda_fn.model.sessions import Sessions, SessionsRefused
 from tests.lambda_fn.conftest import MODELS
 
