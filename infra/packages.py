@@ -21,7 +21,8 @@ PRUNED_OF_MODEL = (
     "onnxruntime/tools", "onnxruntime/transformers",
     "numpy/**/tests", "numpy/conftest.py", "numpy/testing", "numpy/_core/_*_tests.*.so",
     "numpy/f2py", "numpy/_pyinstaller", "numpy/_core/include", "numpy/_core/lib", "numpy/random",
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    "aws_lambda_powertools/event_handler", "aws_lambda_powertools/utilities/data_classes",
+    "aws_lambda_powertools/utilities/parser",
     "**/*.pyi", "**/*.pxd",
 )  # fmt: skip
 PRUNED_OF_DUCKDB = ("adbc_driver_duckdb", "duckdb/experimental", "_duckdb-stubs")  # for Arrow's drivers and as Spark
