@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# What `lambda_fn.model.forecaster` reads: the first ones must be there. model_lstm.pth stays: only PyTorch reads it.
+# What `lambda_fn.model.manifest` verifies: the first ones must be there. model_lstm.pth stays: only PyTorch reads it.
 MODEL_FILES = ("manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json")
 
 # What the handlers never load: seen by listing sys.modules and the mapped libraries in Lambda's image, after every kind

@@ -71,9 +71,13 @@ def test_a_request_that_comes_too_late_is_refused_before_any_work(monkeypatch):
 def test_the_client_is_told_when_to_come_again(path, walk):
     tensor = {"name": "prices", "datatype": "FP64", "shape": [1, 60], "data": walk}
     body = {"prices": walk} if path == "/predict" else {"inputs": [tensor]}
-    found = handler(event(body, path=path), Ending(10))
-    problem = json.loads(found["body"])
-    assert (found["statusCode"], problem["type"], found["headers"]["Retry-After"]) == (503, "/problems/not-now", "1")
+    response = handler(event(body, path=path), Ending(10))
+    problem = json.loads(response["body"])
+    assert (response["statusCode"], problem["type"], response["headers"]["Retry-After"]) == (
+        503,
+        "/problems/not-now",
+        "1",
+    )
     assert "send fewer series, or again" in problem["detail"]
     assert handler(event(body, path=path), Ending(10_000))["statusCode"] == 200
 

@@ -1,4 +1,4 @@
-"""What API Gateway sends: stages, base paths, headers in any case, and what is no event of its."""
+"""Events of API Gateway: stages, base paths, headers in any case, and what is none."""
 
 import json
 
@@ -69,8 +69,8 @@ def test_a_base_path_or_stage_called_like_a_path_hides_none(base_path, stage, wa
 def test_behind_a_base_path_that_aws_leaves_out_the_document_still_names_it(monkeypatch):
     monkeypatch.setattr(events, "BASE_PATH", "/forecasts")
     for path in ("/openapi.json", "/forecasts/openapi.json"):
-        found = handler(event(path=path, method="GET"), Context())
-        assert json.loads(found["body"])["servers"] == [{"url": "/forecasts"}]
+        response = handler(event(path=path, method="GET"), Context())
+        assert json.loads(response["body"])["servers"] == [{"url": "/forecasts"}]
 
 
 @pytest.mark.parametrize("name", ["content-type", "Content-Type", "CONTENT-TYPE"])
@@ -84,8 +84,8 @@ def test_a_header_counts_in_any_case(name):
 def test_a_packed_body_is_refused_and_told_how_to_come(coding, walk):
     asked = event({"prices": walk})
     asked["headers"]["content-encoding"] = coding
-    found = handler(asked, Context())
-    assert (found["statusCode"], found["headers"]["Accept-Encoding"]) == (415, "identity")
+    response = handler(asked, Context())
+    assert (response["statusCode"], response["headers"]["Accept-Encoding"]) == (415, "identity")
     asked["headers"]["content-encoding"] = "identity"
     assert handler(asked, Context())["statusCode"] == 200
 
@@ -106,12 +106,12 @@ def test_a_packed_body_is_refused_and_told_how_to_come(coding, walk):
     ],
 )
 def test_what_is_no_event_of_an_http_api_is_400_and_says_so(wrong):
-    found = handler(wrong, Context())
-    problem = json.loads(found["body"])
-    assert (found["statusCode"], problem["instance"]) == (400, "lambda-1")
+    response = handler(wrong, Context())
+    problem = json.loads(response["body"])
+    assert (response["statusCode"], problem["instance"]) == (400, "lambda-1")
     assert "API Gateway HTTP API, payload format 2.0" in problem["detail"]
-    assert found["headers"]["Content-Type"] == "application/problem+json"
-    assert found["headers"]["X-Request-Id"] == "lambda-1"
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    assert response["headers"]["X-Request-Id"] == "lambda-1"
     with pytest.raises(Refusal):
         read(wrong)
 
