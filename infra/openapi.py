@@ -1,4 +1,4 @@
-"""Writes lambda_fn/api/openapi.json: what the API takes and answers, from the types that decode and encode it.
+"""Write lambda_fn/api/openapi.json: what the API takes and answers, from the types that decode and encode it.
 
 `make openapi` runs it with the project's environment; `--check` writes nothing and exits 3 where the file is not
 current. The schemas come from msgspec, the answers shown from the handler itself. What JSON Schema can't say of a
@@ -22,19 +22,19 @@ os.environ.pop("EFEMERA_MODELS", None)  # the project's own model is the one des
 import msgspec
 
 from lambda_fn import __version__
-from lambda_fn.api import handler as api
 from lambda_fn.api import model_card, open_inference
 from lambda_fn.api.explain_response import Explained
 from lambda_fn.api.forecast_response import Forecast, Forecasts, SeriesForecast, SeriesRefused
+from lambda_fn.api.handler import forecaster, handler
 from lambda_fn.api.problem_details import KINDS, Problem
-from lambda_fn.api.request import ExplainRequest, PredictRequest, Price
+from lambda_fn.api.request_body import ExplainRequest, PredictRequest, Price
 
 OUT = Path(__file__).resolve().parent.parent / "lambda_fn" / "api" / "openapi.json"
 REFERENCE = "#/components/schemas/{name}"
 DIGITS = 6  # of a number in an example: as many as every processor computes alike
 PLACES = 3  # in the example of an explanation: what a day adds is a difference of forecasts, with fewer digits alike
 NUMBERS = re.compile(r"\[[-+\s\d.,e]+\]|\{(?:\s+\"\w+\": [-+\d.e]+,?)+\s+\}")  # of them alone: stands on one line
-VERSION = api.forecaster.manifest.model_version
+VERSION = forecaster.manifest.model_version
 TYPES = (
     *(PredictRequest, Forecast, Forecasts, SeriesForecast, SeriesRefused, Problem, model_card.State, model_card.Card),
     *(ExplainRequest, Explained),
@@ -48,7 +48,7 @@ TYPES = (
     *(open_inference.InferRequest, open_inference.InferResponse),
 )
 
-MADE = [round(40 + 0.1 * (day * day % 17), 2) for day in range(api.forecaster.manifest.window)]
+MADE = [round(40 + 0.1 * (day * day % 17), 2) for day in range(forecaster.manifest.window)]
 ONE = {"prices": MADE, "horizon": 2, "levels": [80], "last_date": "2026-11-19", "calendar": "BVMF"}
 EXPLAIN = {"prices": MADE, "last_date": "2026-11-19", "calendar": "BVMF"}
 SEVERAL = {"series": [{"id": "PETR4", "prices": MADE}, {"id": "VALE3", "prices": MADE[:3]}], "horizon": 1}
@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write lambda_fn/api/openapi.json, or check that it is current.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 3 where the file is not current")
     written = json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
-    written = NUMBERS.sub(lambda found: " ".join(found[0].split()), written)
+    written = NUMBERS.sub(lambda numbers: " ".join(numbers[0].split()), written)
     if not parser.parse_args().check:
         OUT.write_text(written, encoding="utf-8")
     elif not OUT.exists() or OUT.read_text(encoding="utf-8") != written:
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """Build the whole document."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -106,7 +106,7 @@ def document() -> dict[str, Any]:
             "description": "Nothing is kept between requests, no price is logged. Forecasts are no investment advice."
             " A deployment asks for requests signed with SigV4; API Gateway's own refusals (403, 413, 429) are"
             ' {"message": …}.',
-            "x-model-digest": api.forecaster.model_digest,
+            "x-model-digest": forecaster.model_digest,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -116,14 +116,14 @@ def document() -> dict[str, Any]:
 
 
 def schemas() -> dict[str, Any]:
-    """The types as JSON schemas; those of requests with what msgspec leaves to our own checks."""
-    _, found = msgspec.json.schema_components(TYPES, ref_template=REFERENCE)
+    """Build the JSON schemas of the types; those of requests with what msgspec leaves to our own checks."""
+    _, components = msgspec.json.schema_components(TYPES, ref_template=REFERENCE)
     (price,), _ = msgspec.json.schema_components([Price])
-    found |= {"Price": price, **model_card.limit_schemas(api.forecaster)}
-    for schema in found.values():
+    components |= {"Price": price, **model_card.limit_schemas(forecaster)}
+    for schema in components.values():
         if "description" in schema:
             schema["description"] = " ".join(schema["description"].split())  # of a docstring's lines
-    request = found.pop("PredictRequest")
+    request = components.pop("PredictRequest")
     options = {
         "horizon": _or_null(_reference("Horizon")),
         "levels": _or_null({"type": "array", "items": _reference("Level"), "maxItems": 20}),
@@ -136,19 +136,19 @@ def schemas() -> dict[str, Any]:
         "then": {"required": ["last_date"], "properties": {"last_date": {"type": "string"}}},
     }
     series = {
-        **found["Series"],
+        **components["Series"],
         "description": "One series of many. One whose `prices` are missing, too few, too many or out of range is"
         " answered with an `error` in its place.",
         "required": ["id"],
     }
     series["properties"]["prices"] = {"description": "As `Closes`."}
-    found["Series"] = series
+    components["Series"] = series
     many = {**request["properties"]["series"]["anyOf"][0], "description": "Each with an id of its own."}
     for name, (field, schema) in {
         "PredictOne": ("prices", _reference("Closes")),
         "PredictSeveral": ("series", many),
     }.items():
-        found[name] = {
+        components[name] = {
             "description": f"Closes of {'one series' if field == 'prices' else 'several series'}, and what is asked.",
             "type": "object",
             "properties": {field: schema, **options},
@@ -157,13 +157,13 @@ def schemas() -> dict[str, Any]:
             **calendar_needs_date,
         }
     either = {"anyOf": [_reference("SeriesForecast"), _reference("SeriesRefused")]}
-    found["Forecasts"]["properties"]["forecasts"] = {"type": "array", "items": either}
+    components["Forecasts"]["properties"]["forecasts"] = {"type": "array", "items": either}
     explain = {name: options[name] for name in ("last_date", "calendar")}
-    properties = {**found["ExplainRequest"]["properties"], **explain, "prices": _reference("Closes")}
+    properties = {**components["ExplainRequest"]["properties"], **explain, "prices": _reference("Closes")}
     assert {*properties} == {"prices", "detail", *explain}, "ExplainRequest has changed: describe it here"
-    found["ExplainRequest"] |= {"properties": properties, **calendar_needs_date}
+    components["ExplainRequest"] |= {"properties": properties, **calendar_needs_date}
     numbers = {"type": "array", "items": _reference("Price")}
-    found["InferInput"]["properties"] |= {
+    components["InferInput"]["properties"] |= {
         "name": {"const": "prices"},
         "datatype": {"const": "FP64"},
         "shape": _reference("Shape"),
@@ -172,17 +172,17 @@ def schemas() -> dict[str, Any]:
             "anyOf": [numbers, {"type": "array", "items": _reference("Window")}],
         },
     }
-    found["InferInput"]["required"] = ["name", "datatype", "shape", "data"]
-    found["InferRequest"]["properties"]["outputs"]["anyOf"][0]["uniqueItems"] = True
-    found["InferOutput"]["properties"]["parameters"] = _or_null(
+    components["InferInput"]["required"] = ["name", "datatype", "shape", "data"]
+    components["InferRequest"]["properties"]["outputs"]["anyOf"][0]["uniqueItems"] = True
+    components["InferOutput"]["properties"]["parameters"] = _or_null(
         {"type": "object", "properties": {"binary_data": {}}, "additionalProperties": False}
     )
-    found["InferOutput"]["properties"]["name"] = {"enum": list(open_inference.OUTPUTS)}
-    return dict(sorted(found.items()))
+    components["InferOutput"]["properties"]["name"] = {"enum": list(open_inference.OUTPUTS)}
+    return dict(sorted(components.items()))
 
 
 def problems() -> dict[str, Any]:
-    """The refusals, one for each status."""
+    """Build the refusals, one for each status."""
     wrong = _answer("POST", "/predict", WRONG)
     return {
         str(status): {
@@ -200,11 +200,11 @@ def problems() -> dict[str, Any]:
 
 
 def paths() -> dict[str, Any]:
-    """Every path and what it does."""
+    """Build every path and its operations."""
     read, write = (404, 405, 500, 503), (400, 404, 405, 413, 415, 422, 500, 503)
     predict = {"oneOf": [_reference("PredictOne"), _reference("PredictSeveral")]}
     answer = {"anyOf": [_reference("Forecast"), _reference("Forecasts")]}
-    found: dict[str, Any] = {
+    items: dict[str, Any] = {
         "/predict": {
             "post": _operation(
                 "predict", "Forecast one series or several", "Efemera", answer, write,
@@ -247,12 +247,12 @@ def paths() -> dict[str, Any]:
         for operations in group.values():
             if parameters:
                 operations["parameters"] = parameters
-        found |= group
-    return found
+        items |= group
+    return items
 
 
 def _get(name: str, summary: str, tag: str, schema: str | None, refusals: tuple[int, ...]) -> dict[str, Any]:
-    """A path that is read, by GET and by HEAD."""
+    """Build the operations of a path that is read, by GET and by HEAD."""
     answer = _reference(schema) if schema else {"type": "object"}
     get = _operation(name, summary, tag, answer, refusals)
     head = {
@@ -266,17 +266,17 @@ def _get(name: str, summary: str, tag: str, schema: str | None, refusals: tuple[
 
 
 def _page(name: str, summary: str, refusals: tuple[int, ...]) -> dict[str, Any]:
-    """A path that is read as HTML, and not again by a browser that has it."""
-    found = _get(name, summary, "Pages", None, refusals)
+    """Build the operations of a path that is read as HTML, and not again by a browser that has it."""
+    operations = _get(name, summary, "Pages", None, refusals)
     unchanged = {
         "description": "As in the answer with this `ETag`, which If-None-Match names.",
         "headers": PAGE_HEADERS,
     }
-    for operation in found.values():
+    for operation in operations.values():
         operation["responses"] = {"200": operation["responses"].pop("200"), "304": unchanged, **operation["responses"]}
         operation["responses"]["200"]["headers"] = PAGE_HEADERS
-    found["get"]["responses"]["200"]["content"] = {"text/html": {"schema": {"type": "string"}}}
-    return found
+    operations["get"]["responses"]["200"]["content"] = {"text/html": {"schema": {"type": "string"}}}
+    return operations
 
 
 def _operation(
@@ -290,7 +290,7 @@ def _operation(
     examples: dict[str, Any] | None = None,
     path: str = "",
 ) -> dict[str, Any]:
-    """One method of one path; the answers to its examples are the handler's own."""
+    """Build one method of one path; the answers to its examples are the handler's own."""
     content: dict[str, Any] = {"schema": answer}
     operation: dict[str, Any] = {"operationId": name, "summary": summary, "tags": [tag]}
     if body is not None:
@@ -308,14 +308,14 @@ def _operation(
 
 
 def _answer(method: str, path: str, body: dict[str, Any]) -> Any:
-    """What the handler says, its numbers shortened."""
+    """Answer by the handler, its numbers shortened."""
     request = {"http": {"method": method}, "requestId": "JKJaXmPLvHcESHA=", "stage": "$default"}
     event = {"rawPath": path, "requestContext": request, "headers": {}, "body": json.dumps(body)}
-    return _shortened(json.loads(api.handler(event, None)["body"]), PLACES if path == "/explain" else None)
+    return _shortened(json.loads(handler(event, None)["body"]), PLACES if path == "/explain" else None)
 
 
 def _shortened(value: Any, places: int | None = None) -> Any:
-    """With fewer digits: so many decimal places, or `DIGITS` that count."""
+    """Shorten numbers: so many decimal places, or `DIGITS` that count."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}") if places is None else round(value, places)
     if isinstance(value, list):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# What `lambda_fn.model.forecaster` reads: the first ones must be there. model_lstm.pth stays: only PyTorch reads it.
+# What `lambda_fn.model.manifest` verifies: the first ones must be there. model_lstm.pth stays: only PyTorch reads it.
 MODEL_FILES = ("manifest.json", "model.onnx", "weights.npz", "golden.json", "parity.json")
 
 # What the handlers never load: seen by listing sys.modules and the mapped libraries in Lambda's image, after every kind
@@ -21,7 +21,8 @@ PRUNED_OF_MODEL = (
     "onnxruntime/tools", "onnxruntime/transformers",
     "numpy/**/tests", "numpy/conftest.py", "numpy/testing", "numpy/_core/_*_tests.*.so",
     "numpy/f2py", "numpy/_pyinstaller", "numpy/_core/include", "numpy/_core/lib", "numpy/random",
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    "aws_lambda_powertools/event_handler", "aws_lambda_powertools/utilities/data_classes",
+    "aws_lambda_powertools/utilities/parser",
     "**/*.pyi", "**/*.pxd",
 )  # fmt: skip
 PRUNED_OF_DUCKDB = ("adbc_driver_duckdb", "duckdb/experimental", "_duckdb-stubs")  # for Arrow's drivers and as Spark

@@ -1,4 +1,4 @@
-"""What runs on Lambda: onnxruntime, NumPy and the handler. Imports nothing of `export`, and never torch."""
+"""Everything that runs on Lambda: onnxruntime, NumPy and the handlers. Imports nothing of `export`, never torch."""
 
 import os
 from pathlib import Path

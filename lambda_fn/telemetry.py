@@ -1,4 +1,4 @@
-"""What an operator sees: one line a request, metric and log in one (CloudWatch's embedded metric format); few others.
+"""Log one line a request, metric and log in one (CloudWatch's embedded metric format), and few others.
 
 Powertools makes the formats; its variables POWERTOOLS_METRICS_NAMESPACE, POWERTOOLS_SERVICE_NAME, POWERTOOLS_LOG_LEVEL
 and POWERTOOLS_METRICS_DISABLED work as documented. No price, no body, nothing that a client wrote is ever in a line.
@@ -15,9 +15,11 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics.functions import is_metrics_disabled
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 from lambda_fn.model.forecaster import Forecaster
-from lambda_fn.powertools import AmazonCloudWatchEMFProvider, Logger, is_metrics_disabled
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME") or "efemera"
 SESSIONS_LEFT = 90  # days: with fewer, dates of forecasts are about to run out
@@ -34,7 +36,7 @@ _cold = True
 
 
 class Line(msgspec.Struct):
-    """What is said of one request."""
+    """Log line of one request."""
 
     route: str  # one of the API's own, never the path a client wrote
     status: int
@@ -48,7 +50,7 @@ class Line(msgspec.Struct):
 
 
 def ready(forecaster: Forecaster, seconds: float) -> None:
-    """Say at the start which model is served, and warn of what someone should look at."""
+    """Log at the start which model is served, and warn of what someone should look at."""
     logger.info(
         "ready",
         model_version=forecaster.manifest.model_version,
@@ -83,7 +85,7 @@ def write(line: Line) -> None:
         metrics["ColdStart"] = 1
     for reason, count in line.refusals.items():
         metrics["Refused" + reason.title().replace("-", "")] = count
-    found = {
+    members = {
         "_aws": {"Timestamp": int(time.time() * 1e3), "CloudWatchMetrics": _directive(tuple(metrics))},
         "service": SERVICE,
         "route": line.route,
@@ -95,12 +97,12 @@ def write(line: Line) -> None:
         "refusals": line.refusals,
         **metrics,
     }
-    sys.stdout.write(_encode(found).decode() + "\n")  # in one piece; `print` would flush twice on Lambda
+    sys.stdout.write(_encode(members).decode() + "\n")  # in one piece; `print` would flush twice on Lambda
 
 
 @cache
 def _directive(names: tuple[str, ...]) -> Any:
-    """What tells CloudWatch which members of a line are metrics: Powertools' work, once for each set of them."""
+    """Declare which members of a line are metrics, by Powertools, once for each set of them."""
     units = {name: {"Unit": "Milliseconds" if name in TIMES else "Count", "Value": 0} for name in names}
-    made = _provider.serialize_metric_set(units, {"service": SERVICE, "route": ""}, {})
-    return made["_aws"]["CloudWatchMetrics"]
+    embedded = _provider.serialize_metric_set(units, {"service": SERVICE, "route": ""}, {})
+    return embedded["_aws"]["CloudWatchMetrics"]

@@ -144,7 +144,7 @@ def _run(
     from export.local.batch import run_batch
     from lambda_fn.batch.errors import BatchRefused, Incomplete, ModelReplaced
     from lambda_fn.batch.records import Settings
-    from lambda_fn.model.forecaster import ModelRefused
+    from lambda_fn.model.manifest import ModelRefused
     from lambda_fn.model.sessions import SessionsRefused
     from lambda_fn.tables.price_files import InputRefused
     from lambda_fn.tables.store import StoreRefused, StoreUnavailable

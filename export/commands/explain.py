@@ -78,7 +78,8 @@ def explain(
 
 
 def _open(model: Path) -> Any:
-    from lambda_fn.model.forecaster import Forecaster, ModelRefused
+    from lambda_fn.model.forecaster import Forecaster
+    from lambda_fn.model.manifest import ModelRefused
 
     try:
         return Forecaster(model)
@@ -118,18 +119,20 @@ def _compute_explanation(
     import msgspec
     import numpy as np
 
-    from lambda_fn.api import explain_response, forecast_response
-    from lambda_fn.api.deadline import Run
-    from lambda_fn.api.request import PredictRequest
-    from lambda_fn.model.attribution import explain as explain_window
+    from lambda_fn.api.explain_response import to_response
+    from lambda_fn.api.forecast_response import forecast_one
+    from lambda_fn.api.request_body import PredictRequest
+    from lambda_fn.model.attribution import attribute_forecast, served_weights
+    from lambda_fn.model.forecaster import Inference
+    from lambda_fn.model.manifest import Disagreement
 
-    forecast = forecast_response.answer(Run(forecaster), PredictRequest(closes))
+    forecast = forecast_one(Inference(forecaster), PredictRequest(closes))
     try:
-        weights = explain_response.weights_of(model, forecaster)
-        attribution = explain_window(forecaster, weights, np.array(closes))
-    except explain_response.Disagreement as disagreement:
+        weights = served_weights(model, forecaster)
+        attribution = attribute_forecast(forecaster, weights, np.array(closes))
+    except Disagreement as disagreement:
         raise GateRefused(f"{model}: {disagreement}") from None
-    response = explain_response.told(forecaster, weights, attribution, [*days], forecast.warnings, is_full=True)
+    response = to_response(forecaster, weights, attribution, [*days], forecast.warnings, is_full=True)
     return msgspec.json.encode(response), msgspec.to_builtins(response), msgspec.to_builtins(forecast.steps)
 
 

@@ -102,10 +102,10 @@ def _served(model: Path) -> Any:
     import msgspec
     import numpy as np
 
-    from lambda_fn.api.deadline import Run
-    from lambda_fn.api.forecast_response import answer, answer_series
-    from lambda_fn.api.request import PredictRequest, Series
-    from lambda_fn.model.forecaster import Forecaster, ModelRefused
+    from lambda_fn.api.forecast_response import forecast_one, forecast_series
+    from lambda_fn.api.request_body import PredictRequest, Series
+    from lambda_fn.model.forecaster import Forecaster, Inference
+    from lambda_fn.model.manifest import ModelRefused
 
     def numbers(answered: dict[str, Any]) -> list[float]:
         bounds = [bound for step in answered["steps"] for pair in step["intervals"].values() for bound in pair]
@@ -119,10 +119,10 @@ def _served(model: Path) -> Any:
 
         def ask(windows: Sequence[Sequence[float]]) -> Any:
             if len(windows) == 1:
-                answers = [msgspec.to_builtins(answer(Run(forecaster), PredictRequest(list(windows[0]))))]
+                answers = [msgspec.to_builtins(forecast_one(Inference(forecaster), PredictRequest(list(windows[0]))))]
             else:
                 series = [Series(str(number), list(window)) for number, window in enumerate(windows)]
-                several = answer_series(Run(forecaster), PredictRequest(series=series), {}, "lab")
+                several = forecast_series(Inference(forecaster), PredictRequest(series=series), {}, "lab")
                 answers = [msgspec.json.decode(msgspec.json.encode(one)) for one in several.forecasts]
             return np.array([numbers(one) for one in answers])
 

@@ -38,10 +38,10 @@ def predict(
     import msgspec
 
     from export.data.prices import read_prices
-    from lambda_fn.api.deadline import Run
-    from lambda_fn.api.forecast_response import answer
-    from lambda_fn.api.request import PredictRequest
-    from lambda_fn.model.forecaster import Forecaster, ModelRefused
+    from lambda_fn.api.forecast_response import forecast_one
+    from lambda_fn.api.request_body import PredictRequest
+    from lambda_fn.model.forecaster import Forecaster, Inference
+    from lambda_fn.model.manifest import ModelRefused
 
     try:
         forecaster = Forecaster(model)
@@ -62,7 +62,7 @@ def predict(
         days, closes = table.series(unique_id)
         last_date = days[-1].item() if calendar else None
         window = closes[-manifest.window :].tolist()
-        found = answer(Run(forecaster), PredictRequest(window, None, horizon, None, last_date, calendar))
+        found = forecast_one(Inference(forecaster), PredictRequest(window, None, horizon, None, last_date, calendar))
         forecasts.append({"id": unique_id, "last_date": str(days[-1]), **msgspec.to_builtins(found)})
     if json:
         print_json({"forecasts": forecasts})

@@ -72,7 +72,7 @@ def serve(
             screen.print("ended")
         loading.join()
     for failure in failures:
-        from lambda_fn.model.forecaster import ModelRefused
+        from lambda_fn.model.manifest import ModelRefused
 
         if isinstance(failure, ModelRefused):
             raise GateRefused(str(failure)) from None

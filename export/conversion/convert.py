@@ -28,7 +28,8 @@ from export.schemas import as_json, parse_artefact
 from export.training.checkpoint import read_checkpoint, save_checkpoint
 from export.training.network import Network
 from lambda_fn.model import gates
-from lambda_fn.model.forecaster import Forecaster, ModelRefused
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import ModelRefused
 
 GOLDEN_WINDOWS = 6
 PROBE_WINDOWS = 256

@@ -105,7 +105,7 @@ def _end_with_parent() -> None:
 def _load_model() -> None:
     """Load the model while there is nothing else to do; the first shard raises what is wrong with it."""
     from lambda_fn.batch.served_model import forecaster
-    from lambda_fn.model.forecaster import ModelRefused
+    from lambda_fn.model.manifest import ModelRefused
 
     with contextlib.suppress(ModelRefused):
         forecaster()

@@ -1,1 +1,1 @@
-"""The HTTPS API: one event in, one response out."""
+"""The HTTPS API, one event in, one response out: handler → event → request body → forecast response → response."""

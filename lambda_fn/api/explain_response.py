@@ -1,27 +1,17 @@
-"""From a valid request to its explanation, with no HTTP in it: what `POST /explain` and `efemera explain` both say."""
+"""Explain the forecast of a valid request: the answer of `POST /explain` and `efemera explain`, with no HTTP in it."""
 
 from __future__ import annotations
-
-import datetime
-import hashlib
-import io
-import zipfile
-from functools import lru_cache
-from pathlib import Path
 
 import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from lambda_fn.api.deadline import Run
 from lambda_fn.api.highlights import Note, notes_of
-from lambda_fn.api.request import ExplainRequest
-from lambda_fn.model.attribution import MEMORY, Disagreement, Explanation, explain
-from lambda_fn.model.forecaster import Array, Forecaster
-from lambda_fn.model.gates import Weights, load_weights
-from lambda_fn.model.sessions import WEEKDAYS, Sessions
-
-__all__ = ["Disagreement", "answer", "told", "weights_of"]
+from lambda_fn.api.request_body import ExplainRequest
+from lambda_fn.model.attribution import MEMORY, Attribution, attribute_forecast
+from lambda_fn.model.forecaster import Array, Forecaster, Inference
+from lambda_fn.model.gates import Weights
+from lambda_fn.model.sessions import WEEKDAYS
 
 DECIMALS = 6  # of every single gate: what float32 holds of one, in half the bytes
 SIGNED = {"candidate", "cell", "hidden"}  # from below zero to above: their mean over the units is of absolute values
@@ -99,7 +89,7 @@ class LayerGates(msgspec.Struct):
 
 
 class Explained(msgspec.Struct):
-    """Why one forecast is what it is; prices in the request's own unit.
+    """Explanation of one forecast; prices in the request's own unit.
 
     `baseline` is the forecast if no day had a return; `level` names the interval that is meant by width, the model's
     nearest to 80%, null where it has none. Days become known oldest first, and those not yet known have no return.
@@ -127,49 +117,37 @@ class Explained(msgspec.Struct):
     gates: list[LayerGates] | UnsetType = UNSET
 
 
-@lru_cache(maxsize=1)
-def weights_of(folder: Path, forecaster: Forecaster) -> Weights:
-    """The weights beside the graph that is served, read at the first explanation and kept.
+def explain_forecast(inference: Inference, weights: Weights, request: ExplainRequest) -> Explained:
+    """Explain the forecast of the last `window` closes of a valid request.
 
-    Raises `Disagreement` where the file is no longer the one that the forecaster verified at its start.
+    Raises `Disagreement` and `DeadlineExceeded`.
     """
-    content = (folder / "weights.npz").read_bytes()
-    if hashlib.sha256(content).hexdigest() != forecaster.manifest.files["weights.npz"]:
-        raise Disagreement("weights.npz is no longer the file that manifest.json names")
-    try:
-        return load_weights(io.BytesIO(content))
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise Disagreement(f"weights.npz can't be read ({error})") from None
-
-
-def answer(run: Run, weights: Weights, request: ExplainRequest) -> Explained:
-    """Explain the forecast of the last `window` closes of a valid request. Raises `Disagreement`."""
-    forecaster, prices = run.forecaster, request.prices[-weights.window :]
-    run.expect(weights.window)
-    found = explain(forecaster, weights, np.array(prices), run.quantiles)
-    run.series = 1  # one was forecast, though the graph was asked about each day of it
+    forecaster, prices = inference.forecaster, request.prices[-weights.window :]
+    inference.expect(weights.window)
+    attribution = attribute_forecast(forecaster, weights, np.array(prices), inference.quantiles)
+    inference.series = 1  # one was forecast, though the graph was asked about each day of it
     dates: list[str | None] = [None] * len(prices)
     warnings = ["constant"] if prices.count(prices[0]) == len(prices) else []
     if request.last_date is not None:
-        dates = days_up_to(forecaster.sessions, request.calendar or WEEKDAYS, request.last_date, len(prices))
+        dates = forecaster.sessions.up_to(request.calendar or WEEKDAYS, request.last_date, len(prices))
         warnings += ["undated"] if None in dates else []
-    return told(forecaster, weights, found, dates, warnings, request.detail == "full")
+    return to_response(forecaster, weights, attribution, dates, warnings, request.detail == "full")
 
 
-def told(
+def to_response(
     forecaster: Forecaster,
     weights: Weights,
-    found: Explanation,
+    attribution: Attribution,
     dates: list[str | None],
     warnings: list[str],
     is_full: bool,
 ) -> Explained:
-    """An explanation as it is answered; `dates` are those of its days, None where one is not known."""
+    """Build the answer of an attribution; `dates` are those of its days, None where one is not known."""
     manifest, memory = forecaster.manifest, MEMORY.get(weights.cell)
-    reach = [int((part.mean(axis=1) >= 0.5).sum()) - 1 for part in found.kept if part is not None]
+    reach = [int((part.mean(axis=1) >= 0.5).sum()) - 1 for part in attribution.kept if part is not None]
     return Explained(
-        predicted_price=found.forecast[0],
-        last_price=float(found.prices[-1]),
+        predicted_price=attribution.forecast[0],
+        last_price=float(attribution.prices[-1]),
         verdict=forecaster.verdict,
         model_version=manifest.model_version,
         model_digest=forecaster.model_digest,
@@ -178,41 +156,27 @@ def told(
         layers=weights.layers,
         units=weights.hidden_size,
         window=weights.window,
-        agreement=Agreement(found.difference, found.tolerance),
-        baseline=_middle(found, found.baseline),
-        level=found.level,
-        forecast=_middle(found, found.forecast),
-        days=_days(found, memory, dates),
-        notes=notes_of(found, memory, dates),
+        agreement=Agreement(attribution.difference, attribution.tolerance),
+        baseline=_middle(attribution, attribution.baseline),
+        level=attribution.level,
+        forecast=_middle(attribution, attribution.forecast),
+        days=_days(attribution, memory, dates),
+        notes=notes_of(attribution, memory, dates),
         reach=reach if memory else UNSET,
-        gates=_gates(found) if is_full else UNSET,
+        gates=_gates(attribution) if is_full else UNSET,
     )
 
 
-def days_up_to(sessions: Sessions, calendar: str, last_date: datetime.date, count: int) -> list[str | None]:
-    """The ISO dates of the `count` sessions that end in `last_date`, oldest first; None where the file has none."""
-    found: list[str | None] = [last_date.isoformat()]  # the client says that it has a close
-    number = last_date.toordinal() - 1
-    while len(found) < count and number > 0:
-        day = datetime.date.fromordinal(number)
-        is_session = sessions.holds(calendar, day)
-        if is_session is None:
-            break
-        if is_session:
-            found.append(day.isoformat())
-        number -= 1
-    return [None] * (count - len(found)) + found[::-1]
+def _middle(attribution: Attribution, forecast: tuple[float, float]) -> MedianAndWidth:
+    return MedianAndWidth(forecast[0], forecast[1] if attribution.level is not None else UNSET)
 
 
-def _middle(found: Explanation, forecast: tuple[float, float]) -> MedianAndWidth:
-    return MedianAndWidth(forecast[0], forecast[1] if found.level is not None else UNSET)
-
-
-def _days(found: Explanation, memory: str | None, dates: list[str | None]) -> list[Day]:
-    layers = [_layer_days(layer, memory, kept) for layer, kept in zip(found.layers, found.kept, strict=True)]
-    columns = (found.prices, found.returns, found.inputs, found.median, found.width)
+def _days(attribution: Attribution, memory: str | None, dates: list[str | None]) -> list[Day]:
+    pairs = zip(attribution.layers, attribution.kept, strict=True)
+    layers = [_layer_days(layer, memory, kept) for layer, kept in pairs]
+    columns = (attribution.prices, attribution.returns, attribution.inputs, attribution.median, attribution.width)
     rows = zip(*(column.tolist() for column in columns), zip(*layers, strict=True), dates, strict=True)
-    has_width = found.level is not None
+    has_width = attribution.level is not None
     return [
         Day(number, price, back, x, median, [*parts], width if has_width else UNSET, date or UNSET)
         for number, (price, back, x, median, width, parts, date) in enumerate(rows)
@@ -230,8 +194,8 @@ def _layer_days(layer: dict[str, Array], memory: str | None, kept: Array | None)
     return [LayerDay(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
 
-def _gates(found: Explanation) -> list[LayerGates]:
+def _gates(attribution: Attribution) -> list[LayerGates]:
     return [
         LayerGates(order.tolist(), **{name: values.round(DECIMALS).tolist() for name, values in layer.items()})
-        for layer, order in zip(found.layers, found.order, strict=True)
+        for layer, order in zip(attribution.layers, attribution.order, strict=True)
     ]

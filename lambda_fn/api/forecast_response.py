@@ -1,4 +1,4 @@
-"""From a valid request to the answer, with no HTTP in it: what `POST /predict` and `efemera predict` both say."""
+"""Forecast the series of a valid request: the answer of `POST /predict` and `efemera predict`, with no HTTP in it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lambda_fn.api.deadline import BLOCK, Run
 from lambda_fn.api.problem_details import Problem
-from lambda_fn.api.request import PredictRequest, Refused
+from lambda_fn.api.request_body import PredictRequest, Refused
+from lambda_fn.model.forecaster import WINDOWS_PER_RUN, Inference
 from lambda_fn.model.sessions import WEEKDAYS
 
-Day = str | None | msgspec.UnsetType  # ISO date; None where the calendar does not reach; unset where none was asked for
+SessionDate = str | None | msgspec.UnsetType  # ISO; None where the calendar does not reach; unset if not asked for
 
 
 class Step(msgspec.Struct, gc=False):
@@ -23,7 +23,7 @@ class Step(msgspec.Struct, gc=False):
     step: int
     median: float
     intervals: dict[str, list[float]]
-    date: Day = msgspec.UNSET
+    date: SessionDate = msgspec.UNSET
 
 
 class Forecast(msgspec.Struct, gc=False):
@@ -66,12 +66,12 @@ class Forecasts(msgspec.Struct):
     model_digest: str
 
 
-def answer(run: Run, request: PredictRequest) -> Forecast:
-    """Forecast the one series of a valid request from the last `window` of its closes."""
+def forecast_one(inference: Inference, request: PredictRequest) -> Forecast:
+    """Forecast the one series of a valid request from the last `window` of its closes. Raises `DeadlineExceeded`."""
     assert request.prices is not None
-    forecaster = run.forecaster
-    run.expect(1)
-    [(steps, warnings)] = _Plan(run, request).forecasts([request.prices])
+    forecaster = inference.forecaster
+    inference.expect(1)
+    [(steps, warnings)] = _Plan(inference, request).forecast([request.prices])
     last = request.prices[-1]
     return Forecast(
         steps[0].median, last, last, steps, warnings,
@@ -79,55 +79,55 @@ def answer(run: Run, request: PredictRequest) -> Forecast:
     )  # fmt: skip
 
 
-def answer_series(run: Run, request: PredictRequest, refused: Refused, instance: str) -> Forecasts:
-    """Forecast each series of a valid request; those `refused` say why, under this request id.
+def forecast_series(inference: Inference, request: PredictRequest, refused: Refused, request_id: str) -> Forecasts:
+    """Forecast each series of a valid request but the `refused`, which get problem details. Raises `DeadlineExceeded`.
 
     A forecast is encoded as soon as it is made: its objects are in the processor's cache then, and their memory is
-    there for the next block.
+    there for the next run.
     """
     assert request.series is not None
-    forecaster, plan, encode = run.forecaster, _Plan(run, request), msgspec.json.Encoder().encode
-    good = [series for position, series in enumerate(request.series) if position not in refused]
-    run.expect(len(good))
-    found: list[Any] = []
-    for start in range(0, len(good), BLOCK):
-        block = good[start : start + BLOCK]
-        for series, (steps, warnings) in zip(block, plan.forecasts([one.prices for one in block]), strict=True):
+    forecaster, plan, encode = inference.forecaster, _Plan(inference, request), msgspec.json.Encoder().encode
+    valid = [series for position, series in enumerate(request.series) if position not in refused]
+    inference.expect(len(valid))
+    forecasts: list[Any] = []
+    for start in range(0, len(valid), WINDOWS_PER_RUN):
+        batch = valid[start : start + WINDOWS_PER_RUN]
+        for series, (steps, warnings) in zip(batch, plan.forecast([item.prices for item in batch]), strict=True):
             last = series.prices[-1]
-            made = SeriesForecast(series.id, steps[0].median, last, last, steps, warnings)
-            found.append(msgspec.Raw(encode(made)))
+            forecast = SeriesForecast(series.id, steps[0].median, last, last, steps, warnings)
+            forecasts.append(msgspec.Raw(encode(forecast)))
     for position in sorted(refused):
-        problem = refused[position].problem(instance)
-        found.insert(position, SeriesRefused(request.series[position].id, problem))
-    return Forecasts(found, forecaster.verdict, forecaster.manifest.model_version, forecaster.model_digest)
+        problem = refused[position].problem(request_id)
+        forecasts.insert(position, SeriesRefused(request.series[position].id, problem))
+    return Forecasts(forecasts, forecaster.verdict, forecaster.manifest.model_version, forecaster.model_digest)
 
 
 class _Plan:
-    """What a request asks of every series of it: which levels, how many steps, on which days."""
+    """The options of a request, worked out once for all its series: interval levels, steps, dates."""
 
-    def __init__(self, run: Run, request: PredictRequest) -> None:
-        self._run = run
-        forecaster = run.forecaster
+    def __init__(self, inference: Inference, request: PredictRequest) -> None:
+        self._inference = inference
+        forecaster = inference.forecaster
         self._window, self._median = forecaster.manifest.window, forecaster.median_index
         self._pack = struct.Struct(f"{self._window}d").pack  # a third of the time of np.array on nested lists
         levels = forecaster.intervals if request.levels is None else request.levels
         self._bounds = [(f"{level:g}", *forecaster.intervals[level]) for level in levels]
         count = int(request.horizon or forecaster.manifest.horizon)
-        days: list[Day] = [msgspec.UNSET] * count
+        dates: list[SessionDate] = [msgspec.UNSET] * count
         if request.last_date is not None:
-            days = list(forecaster.sessions.after(request.calendar or WEEKDAYS, request.last_date, count))
-        self._days = list(enumerate(days, start=1))
-        self._warnings = ["undated"] if None in days else []
+            dates = list(forecaster.sessions.after(request.calendar or WEEKDAYS, request.last_date, count))
+        self._dates = list(enumerate(dates, start=1))
+        self._warnings = ["undated"] if None in dates else []
 
-    def forecasts(self, closes: Sequence[list[float]]) -> Iterator[tuple[list[Step], list[str]]]:
-        """The steps and the warnings of each of these series, at most `BLOCK`, run as one batch."""
+    def forecast(self, closes: Sequence[list[float]]) -> Iterator[tuple[list[Step], list[str]]]:
+        """Forecast at most `WINDOWS_PER_RUN` series in one run of the graph: the steps and the warnings of each."""
         windows = [prices[-self._window :] for prices in closes]
         packed = b"".join([self._pack(*window) for window in windows])
         prices = np.frombuffer(packed).reshape(-1, self._window)  # (series, window)
-        for window, rows in zip(windows, self._run.quantiles(prices).tolist(), strict=True):
+        for window, rows in zip(windows, self._inference.quantiles(prices).tolist(), strict=True):
             steps = [
-                Step(number, row[self._median], {name: [row[low], row[high]] for name, low, high in self._bounds}, day)
-                for (number, day), row in zip(self._days, rows, strict=False)  # as many rows as days were asked for
+                Step(number, row[self._median], {name: [row[low], row[high]] for name, low, high in self._bounds}, date)
+                for (number, date), row in zip(self._dates, rows, strict=False)  # as many rows as were asked for
             ]
             is_constant = window.count(window[0]) == self._window
             yield steps, ["constant", *self._warnings] if is_constant else self._warnings

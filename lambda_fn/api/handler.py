@@ -1,9 +1,8 @@
-"""The HTTPS API: API Gateway's event in, a forecast or a problem out. Decode, forecast, encode; nothing is kept."""
+"""Answer the HTTPS API: verify the model at the start, then decode, forecast and encode each event; nothing is kept."""
 
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,220 +10,178 @@ from typing import Any
 
 from lambda_fn import MODELS, telemetry
 from lambda_fn.api import model_card, open_inference
-from lambda_fn.api.event import read_event
-from lambda_fn.api.forecast_response import Forecast, Forecasts, answer, answer_series
+from lambda_fn.api.event import Request, read_event, request_id_of, seconds_left
+from lambda_fn.api.forecast_response import forecast_one, forecast_series
+from lambda_fn.api.http_response import PROBLEM, Response, respond
 from lambda_fn.api.problem_details import Refusal
-from lambda_fn.api.request import decode_explain_request, decode_request
-from lambda_fn.api.request_context import Call
-from lambda_fn.model.forecaster import Forecaster
-from lambda_fn.powertools import NotFoundError, Resolver, Response
+from lambda_fn.api.request_body import decode_explain_request, decode_predict_request
+from lambda_fn.model.forecaster import DeadlineExceeded, Forecaster, Inference
+from lambda_fn.model.manifest import Disagreement
 
-NO_METHOD = "NONE"  # of no route
+Route = Callable[[Request], Response]
+
+
 FOLDER = Path(os.environ.get("EFEMERA_MODELS") or MODELS)
 
 started = time.perf_counter()
 forecaster = Forecaster(FOLDER)  # verified and warm, before the first request and before a SnapStart snapshot
-app = Resolver(debug=False)  # whatever POWERTOOLS_DEV says: it would print paths
-MODEL_PATHS = open_inference.paths(forecaster)
-routes: dict[str, str] = {}  # path → its methods, as a 405 lists them
 
 
-def handler(event: Any, context: Any) -> dict[str, Any]:
+def handler(event: Any, context: Any) -> Response:
     """Answer one event of an API Gateway HTTP API (payload format 2.0)."""
     begun = time.perf_counter()
-    call = Call(forecaster, context)
+    inference = Inference(forecaster, seconds_left(context))
+    request: Request | None = None
     try:
-        call.event = read_event(event)
-        call.id = call.event.request_id(context)
-        if call.event.raw_path in routes:  # though a base path or a stage may be called like its start
-            call.path = call.event.raw_path
-        else:
-            call.path = call.event.path
-        path, method = call.path, call.event.method
-        if path not in routes or not method.isupper():  # Powertools overlooks a line break and small letters
-            method = NO_METHOD
-        found = app.answer(method, path, context, call=call)
-    except Refusal as refusal:
-        answered = call.refuse(refusal)
-        found = {
-            "statusCode": refusal.status,
-            "headers": answered.headers,
-            "body": answered.body,
-            "isBase64Encoded": answered.base64_encoded,
-        }
-    run, manifest = call.run, forecaster.manifest
+        request = read_event(event, context, inference, routes)
+        response = find_route(request)(request)
+    except Exception as error:
+        request = request or Request(request_id_of(context), inference)
+        response = refuse(request, error)
     telemetry.write(
         telemetry.Line(
-            call.route, found["statusCode"], call.id, time.perf_counter() - begun, run.seconds, run.series,
-            call.refusals, manifest.model_version, forecaster.model_digest,
+            request.route, response["statusCode"], request.id, time.perf_counter() - begun,
+            inference.seconds, inference.series, request.refusals,
+            forecaster.manifest.model_version, forecaster.model_digest,
         )
     )  # fmt: skip
-    return found
+    return response
 
 
-Route = Callable[[Call], Response[Any]]
+def find_route(request: Request) -> Route:
+    """Return the function that answers the request, and name its route. Raises `Refusal` (404, 405)."""
+    path, method = request.path, request.method
+    if path not in routes:
+        raise Refusal(404, f"there is no {path[:80]} here; POST /predict is, and GET /openapi.json lists all")
+    # one route for all versions of the model: it is a metric's dimension
+    request.route = path.replace(f"/versions/{forecaster.manifest.model_version}", "/versions/{version}")
+    if method not in routes[path]:
+        allowed = ", ".join(routes[path])
+        raise Refusal(405, f"{path} takes {allowed}, not {method[:20]}", headers={"Allow": allowed})
+    return routes[path][method]
 
 
-def serves(method: str, *paths: str) -> Callable[[Route], Route]:
-    """Make a function the answer to some paths; what answers GET answers HEAD."""
-    methods = [method, "HEAD"] if method == "GET" else [method]
-
-    def register(function: Route) -> Route:
-        for path in paths:
-            routes[path] = ", ".join(methods)
-            app.route(re.escape(path), method=methods)(routed(path, function))
-        return function
-
-    return register
-
-
-def routed(path: str, function: Route) -> Callable[[], Response[Any]]:
-    """What Powertools calls for a path: the function, told of the request."""
-    name = label(path)
-
-    def route() -> Response[Any]:
-        call = current()
-        call.route = name
-        return function(call)
-
-    return route
+def refuse(request: Request, error: Exception) -> Response:
+    """Answer with the problem details of an exception; a fault of ours is logged. The one map of exceptions to HTTP."""
+    match error:
+        case Refusal():
+            refusal = error
+        case DeadlineExceeded():
+            refusal = Refusal(503, str(error), headers={"Retry-After": "1"})
+        case Disagreement():
+            telemetry.logger.error("self-check failed", reason=str(error), request_id=request.id)
+            detail = "the explanation did not pass its self-check, so there is none; it was logged under this id"
+            refusal = Refusal(500, detail, reason="self-check")
+        case _:
+            telemetry.failed(error, request.id)
+            refusal = Refusal(500, "the request could not be answered; it was logged under this id")
+    request.refusals[refusal.reason] = 1
+    problem = refusal.problem(request.id)
+    if f"{request.path}/".startswith(f"{open_inference.ROOT}/"):
+        problem.error = problem.detail
+    return respond(request, problem, refusal.status, PROBLEM, refusal.headers)
 
 
-def label(path: str) -> str:
-    """The path as a metric's dimension: one for all versions of the model."""
-    return path.replace(f"/versions/{forecaster.manifest.model_version}", "/versions/{version}")
-
-
-def current() -> Call:
-    """The request that is being answered: they come one at a time, as Lambda sends them."""
-    call: Call = app.context["call"]
-    return call
-
-
-@serves("POST", "/predict")
-def predict(call: Call) -> Response[Any]:
+def predict(request: Request) -> Response:
     """Forecast the series in the body, one or several."""
-    request, refused = decode_request(call.body(), forecaster.limits)
-    found: Forecast | Forecasts
-    if request.prices is not None:
-        found = answer(call.run, request)
-    else:
-        found = answer_series(call.run, request, refused, call.id)
-        for refusal in refused.values():
-            call.refusals[refusal.reason] = call.refusals.get(refusal.reason, 0) + 1
-    return call.reply(found)
+    body, refused = decode_predict_request(request.json_body(), forecaster.limits)
+    if body.prices is not None:
+        return respond(request, forecast_one(request.inference, body))
+    forecasts = forecast_series(request.inference, body, refused, request.id)
+    for refusal in refused.values():
+        request.refusals[refusal.reason] = request.refusals.get(refusal.reason, 0) + 1
+    return respond(request, forecasts)
 
 
-@serves("POST", "/explain")
-def explain(call: Call) -> Response[Any]:
-    """Say why the forecast of the one series in the body is what it is."""
-    from lambda_fn.api import explain_response  # few processes explain, and with the weights it would slow every start
+def explain(request: Request) -> Response:
+    """Explain the forecast of the one series in the body."""
+    # few processes explain, and with the weights it would slow every start
+    from lambda_fn.api.explain_response import explain_forecast
+    from lambda_fn.model.attribution import served_weights
 
-    request = decode_explain_request(call.body(), forecaster.limits)
-    try:
-        found = explain_response.answer(call.run, explain_response.weights_of(FOLDER, forecaster), request)
-    except explain_response.Disagreement as disagreement:
-        telemetry.logger.error("self-check failed", reason=str(disagreement), request_id=call.id)
-        detail = "the explanation did not pass its self-check, so there is none; it was logged under this id"
-        raise Refusal(500, detail, reason="self-check") from None
-    return call.reply(found)
+    body = decode_explain_request(request.json_body(), forecaster.limits)
+    return respond(request, explain_forecast(request.inference, served_weights(FOLDER, forecaster), body))
 
 
-@serves("GET", "/health")
-def health(call: Call) -> Response[Any]:
-    """Ready: this process has verified its model and replayed its golden windows."""
-    return call.reply(model_card.state(forecaster))
+def health(request: Request) -> Response:
+    """Answer which model is ready: this process has verified it and replayed its golden windows."""
+    return respond(request, model_card.state(forecaster))
 
 
-@serves("GET", "/model")
-def model(call: Call) -> Response[Any]:
-    """The model card."""
-    return call.reply(model_card.read(FOLDER, forecaster))
+def model(request: Request) -> Response:
+    """Answer with the model card."""
+    return respond(request, model_card.read(FOLDER, forecaster))
 
 
-@serves("GET", "/openapi.json")
-def openapi(call: Call) -> Response[Any]:
-    """What this API takes and answers."""
-    assert call.event is not None
-    return call.reply(model_card.openapi(forecaster, call.event.base))
+def openapi(request: Request) -> Response:
+    """Answer with the OpenAPI document."""
+    return respond(request, model_card.openapi(forecaster, request.base))
 
 
-@serves("GET", "/")
-def page(call: Call) -> Response[Any]:
-    """The page that people use, in a browser."""
+def page(request: Request) -> Response:
+    """Answer with the page that people use, in a browser."""
     from lambda_fn.api import pages  # few processes are asked by a browser
 
-    return pages.answer(call, "index.html")
+    return pages.page_response(request, "index.html")
 
 
-@serves("GET", "/docs")
-def docs(call: Call) -> Response[Any]:
-    """The API's reference, in a browser."""
+def docs(request: Request) -> Response:
+    """Answer with the API's reference, in a browser."""
     from lambda_fn.api import pages
 
-    return pages.answer(call, "docs.html")
+    return pages.page_response(request, "docs.html")
 
 
-@serves("GET", open_inference.ROOT)
-def server_metadata(call: Call) -> Response[Any]:
-    """Open Inference Protocol: which server this is."""
-    return call.reply(open_inference.server())
+def server_metadata(request: Request) -> Response:
+    """Open Inference Protocol: describe the server."""
+    return respond(request, open_inference.server())
 
 
-@serves("GET", f"{open_inference.ROOT}/health/live")
-def live(call: Call) -> Response[Any]:
+def live(request: Request) -> Response:
     """Open Inference Protocol: the process runs."""
-    return call.reply(open_inference.Live())
+    return respond(request, open_inference.Live())
 
 
-@serves("GET", f"{open_inference.ROOT}/health/ready")
-def ready(call: Call) -> Response[Any]:
+def ready(request: Request) -> Response:
     """Open Inference Protocol: a process whose model is not verified and warm has not come this far."""
-    return call.reply(open_inference.Ready())
+    return respond(request, open_inference.Ready())
 
 
-@serves("GET", *MODEL_PATHS)
-def model_metadata(call: Call) -> Response[Any]:
-    """Open Inference Protocol: the model's tensors."""
-    return call.reply(open_inference.metadata(forecaster))
+def model_metadata(request: Request) -> Response:
+    """Open Inference Protocol: describe the model's tensors."""
+    return respond(request, open_inference.metadata(forecaster))
 
 
-@serves("GET", *(f"{path}/ready" for path in MODEL_PATHS))
-def model_ready(call: Call) -> Response[Any]:
+def model_ready(request: Request) -> Response:
     """Open Inference Protocol: as `ready`, of the model."""
-    return call.reply(open_inference.ModelReady())
+    return respond(request, open_inference.ModelReady())
 
 
-@serves("POST", *(f"{path}/infer" for path in MODEL_PATHS))
-def infer(call: Call) -> Response[Any]:
+def infer(request: Request) -> Response:
     """Open Inference Protocol: tensors in, tensors out."""
-    return call.reply(open_inference.infer(call.run, call.tensors()))
+    return respond(request, open_inference.infer(request.inference, open_inference.tensor_body(request)))
 
 
-@app.not_found
-def no_route(_: NotFoundError) -> Response[Any]:
-    """A path or a method that is not served."""
-    call = current()
-    assert call.event is not None
-    path, method = call.path, call.event.method
-    if path in routes:
-        call.route, allowed = label(path), routes[path]
-        return call.refuse(Refusal(405, f"{path} takes {allowed}, not {method[:20]}", headers={"Allow": allowed}))
-    return call.refuse(Refusal(404, f"there is no {path[:80]} here; POST /predict is, and GET /openapi.json lists all"))
+def get(route: Route) -> dict[str, Route]:
+    """Serve GET and HEAD, whose body API Gateway leaves out."""
+    return {"GET": route, "HEAD": route}
 
 
-@app.exception_handler(Refusal)  # type: ignore[untyped-decorator]
-def refused(refusal: Refusal) -> Response[Any]:
-    """A request that can't be answered as it is."""
-    return current().refuse(refusal)
-
-
-@app.exception_handler(Exception)  # type: ignore[untyped-decorator]
-def unexpected(error: Exception) -> Response[Any]:
-    """A fault of ours."""
-    call = current()
-    telemetry.failed(error, call.id)
-    return call.refuse(Refusal(500, "the request could not be answered; it was logged under this id"))
-
+routes: dict[str, dict[str, Route]] = {  # path → method → what answers it
+    "/predict": {"POST": predict},
+    "/explain": {"POST": explain},
+    "/health": get(health),
+    "/model": get(model),
+    "/openapi.json": get(openapi),
+    "/": get(page),
+    "/docs": get(docs),
+    open_inference.ROOT: get(server_metadata),
+    f"{open_inference.ROOT}/health/live": get(live),
+    f"{open_inference.ROOT}/health/ready": get(ready),
+}
+for path in open_inference.paths(forecaster):
+    routes[path] = get(model_metadata)
+    routes[f"{path}/ready"] = get(model_ready)
+    routes[f"{path}/infer"] = {"POST": infer}
 
 telemetry.ready(forecaster, time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""The most striking of an explanation, in words: nothing of what is usual, no number that the data don't hold."""
+"""Describe the most striking days of an attribution in words: nothing usual, no number that the data don't hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
-from lambda_fn.model.attribution import Explanation
+from lambda_fn.model.attribution import Attribution
 from lambda_fn.model.forecaster import Array
 
 MOST_NOTES = 5
@@ -42,37 +42,37 @@ class Note(msgspec.Struct):
     width: float | UnsetType = UNSET
 
 
-def notes_of(found: Explanation, memory: str | None, dates: list[str | None]) -> list[Note]:
-    """At most five notes, the most striking first. `memory` names the gate that keeps a day, if the cell has one."""
-    notes = [note for note in _candidates(found, memory) if note.times >= STRIKING]
+def notes_of(attribution: Attribution, memory: str | None, dates: list[str | None]) -> list[Note]:
+    """Select at most five notes, the most striking first. `memory` is the gate that keeps a day, if there is one."""
+    notes = [note for note in _candidates(attribution, memory) if note.times >= STRIKING]
     notes.sort(key=lambda note: -note.times)
     for note in notes[:MOST_NOTES]:
         note.date = dates[note.day] or UNSET
     return notes[:MOST_NOTES]
 
 
-def _candidates(found: Explanation, memory: str | None) -> Iterator[Note]:
-    """Of each kind and layer the day that is furthest from the usual."""
-    day, times = _largest(np.abs(found.returns))
-    back = float(found.returns[day])
+def _candidates(attribution: Attribution, memory: str | None) -> Iterator[Note]:
+    """Select the most unusual day per event kind and layer."""
+    day, times = _largest(np.abs(attribution.returns))
+    back = float(attribution.returns[day])
     verb = "rose" if back > 0 else "fell"
     yield Note(
         "moved", day, back, times, f"day {day} {verb} {_percent(back)}, {times:.1f} times this window's mean move"
     )
-    if found.level is not None:
-        day, times = _largest(found.width)
-        width, back = float(found.width[day]), float(found.returns[day])
+    if attribution.level is not None:
+        day, times = _largest(attribution.width)
+        width, back = float(attribution.width[day]), float(attribution.returns[day])
         text = (
-            f"{_subject(day, back)}, added {width:.3g} to the width of the {found.level:g}% interval,"
-            f" {found.forecast[1]:.3g} in all, {times:.1f} times the mean day"
+            f"{_subject(day, back)}, added {width:.3g} to the width of the {attribution.level:g}% interval,"
+            f" {attribution.forecast[1]:.3g} in all, {times:.1f} times the mean day"
         )
         yield Note("widened", day, back, times, text, width=width)
-    for number, layer in enumerate(found.layers):
+    for number, layer in enumerate(attribution.layers):
         if memory is not None:
-            yield from _gate_notes(found, number, "forgot", memory, layer[memory] < 0.5)
-            yield from _gate_notes(found, number, "remembered", memory, layer[memory] >= 0.5)
+            yield from _gate_notes(attribution, number, "forgot", memory, layer[memory] < 0.5)
+            yield from _gate_notes(attribution, number, "remembered", memory, layer[memory] >= 0.5)
         if "input" in layer:
-            yield from _gate_notes(found, number, "opened", "input", layer["input"] >= 0.5)
+            yield from _gate_notes(attribution, number, "opened", "input", layer["input"] >= 0.5)
 
 
 GATE_TEXT = {
@@ -82,8 +82,8 @@ GATE_TEXT = {
 }
 
 
-def _gate_notes(found: Explanation, layer: int, kind: str, gate: str, are: NDArray[np.bool_]) -> Iterator[Note]:
-    """The day on which the most units are so; `are` (window, units)."""
+def _gate_notes(attribution: Attribution, layer: int, kind: str, gate: str, are: NDArray[np.bool_]) -> Iterator[Note]:
+    """Select the day on which the most units are so; `are` (window, units)."""
     counts = are.sum(axis=1)[1:]  # day 0 has no return: what the gates do there answers nothing
     of, usual = are.shape[1], int(np.sort(counts)[len(counts) // 2])
     day = int(np.argmax(counts)) + 1
@@ -91,14 +91,14 @@ def _gate_notes(found: Explanation, layer: int, kind: str, gate: str, are: NDArr
     if units - usual < FEWEST * of:
         return
     times = (units - usual) / float(np.abs(counts - usual).mean())
-    back = float(found.returns[day])
-    where = f" in {_layer(layer)}" if len(found.layers) > 1 else ""
+    back = float(attribution.returns[day])
+    where = f" in {_layer(layer)}" if len(attribution.layers) > 1 else ""
     text = f"{_subject(day, back)}, {GATE_TEXT[kind].format(gate=gate, units=units, of=of)}{where}; usually {usual}"
     yield Note(kind, day, back, times, text, layer=layer, gate=gate, units=units, of=of, usual=usual)
 
 
 def _largest(sizes: Array) -> tuple[int, float]:
-    """The day of the largest, and how many times the mean of all days but the first, which has no return, it is."""
+    """Find the largest day, and its ratio to the mean of all days but the first, which has no return."""
     day = int(np.argmax(sizes))
     mean = float(np.abs(sizes[1:]).mean())
     return day, float(sizes[day]) / mean if mean > 0 else 0.0

@@ -1,4 +1,4 @@
-"""An answer as API Gateway takes it: JSON, the headers of every answer, gzip for a long one if the client takes it."""
+"""Build the Lambda proxy response: status, headers, request id, the body as JSON, gzip for a long one."""
 
 from __future__ import annotations
 
@@ -7,51 +7,50 @@ from typing import Any
 
 import msgspec
 
-from lambda_fn.api.event import Event
+from lambda_fn.api.event import JSON, Request
 from lambda_fn.api.problem_details import Refusal
-from lambda_fn.powertools import Response
 
-JSON, PROBLEM = "application/json", "application/problem+json"
+PROBLEM = "application/problem+json"
 GZIP_FROM = 8192  # bytes; of less, packing takes longer than sending
 GZIP_LEVEL = 1  # a quarter of the time of 6, for 9% more bytes
 LARGEST = 6_000_000  # bytes of an answer within JSON, of Lambda's 6 MiB: the rest is room for its headers
 
+Response = dict[str, Any]  # statusCode, headers, body, isBase64Encoded: as API Gateway takes it
 
-def reply(
-    event: Event | None,
-    request_id: str,
-    status: int,
-    body: Any,
-    kind: str = JSON,
-    headers: dict[str, str] | None = None,
-) -> Response[Any]:
-    """`body` as JSON, the answer to `event`.
+_encode = msgspec.json.Encoder().encode
 
-    Raises `Refusal` (413) where Lambda would not let the answer through.
+
+def respond(
+    request: Request, body: Any, status: int = 200, kind: str = JSON, headers: dict[str, str] | None = None
+) -> Response:
+    """Answer `request` with `body` as JSON, gzipped if it is long and the client takes that.
+
+    Raises `Refusal` (413) where Lambda would not let the response through.
     """
-    content = _encoder.encode(body)
-    named = {"Cache-Control": "no-store", "X-Request-Id": request_id}
-    if headers:
-        named.update(headers)
+    content = _encode(body)
+    named = {"Cache-Control": "no-store", "X-Request-Id": request.id, **(headers or {})}
     if len(content) < GZIP_FROM:
-        return Response(status, kind, content.decode(), named)
+        return http_response(status, kind, named, content.decode())
     named["Vary"] = "Accept-Encoding"
-    if event is None or not takes_gzip(event.header("accept-encoding") or ""):
+    if not takes_gzip(request):
         text = content.decode()
         _check_size(len(content) + text.count('"') + text.count("\\"))
-        return Response(status, kind, text, named)
+        return http_response(status, kind, named, text)
     import base64
     import zlib
 
     packer = zlib.compressobj(GZIP_LEVEL, wbits=31)  # 31: with gzip's header
     packed = base64.b64encode(packer.compress(content) + packer.flush()).decode()
     _check_size(len(packed))
-    response = Response(status, kind, packed, {**named, "Content-Encoding": "gzip"})
-    response.base64_encoded = True
-    return response
+    return http_response(status, kind, named, packed, is_gzip=True)
 
 
-_encoder = msgspec.json.Encoder()
+def http_response(status: int, kind: str, headers: dict[str, str], text: str, is_gzip: bool = False) -> Response:
+    """Build a response of this Content-Type; `text` is base64 where it is gzip."""
+    if is_gzip:
+        headers["Content-Encoding"] = "gzip"
+    headers["Content-Type"] = kind
+    return {"statusCode": status, "headers": headers, "body": text, "isBase64Encoded": is_gzip}
 
 
 def _check_size(size: int) -> None:
@@ -62,10 +61,10 @@ def _check_size(size: int) -> None:
         raise Refusal(413, detail)
 
 
-def takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding (RFC 9110) allows gzip, by name or by *."""
+def takes_gzip(request: Request) -> bool:
+    """Return whether the request's Accept-Encoding (RFC 9110) allows gzip, by name or by *."""
     weights = {}
-    for part in accepted.lower().split(","):
+    for part in (request.header("accept-encoding") or "").lower().split(","):
         coding, _, weight = part.partition(";")
         weights[coding.strip()] = weight.replace(" ", "")
     chosen = weights.get("gzip", weights.get("*"))

@@ -1,4 +1,4 @@
-"""What the API says of itself: which model is ready, the model card, the OpenAPI document."""
+"""Describe the served model: `GET /health`, `GET /model` and `GET /openapi.json`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class State(msgspec.Struct):
 
 
 class Limits(msgspec.Struct):
-    """What one request may ask."""
+    """Bounds of one request."""
 
     window: int
     horizon: int
@@ -37,7 +37,7 @@ class Limits(msgspec.Struct):
 
 
 class Card(msgspec.Struct):
-    """`GET /model`: where the model comes from, the proof that it is served as trained, how good it is."""
+    """`GET /model`: the model's origin, the proof that it is served as trained, and its evaluation."""
 
     name: str
     model_version: str
@@ -50,12 +50,12 @@ class Card(msgspec.Struct):
 
 
 def state(forecaster: Forecaster) -> State:
-    """The model is verified and warm, or this process would not run."""
+    """Return the state: verified and warm, or this process would not run."""
     return State("ok", forecaster.manifest.model_version, forecaster.model_digest, forecaster.verdict)
 
 
 def read(folder: Path, forecaster: Forecaster) -> Card:
-    """The card of the model served from `folder`."""
+    """Read the card of the model served from `folder`."""
     limits = forecaster.limits
     evaluation = folder / "evaluation.json"
     parity = msgspec.json.decode((folder / "parity.json").read_bytes())
@@ -75,7 +75,7 @@ def read(folder: Path, forecaster: Forecaster) -> Card:
 
 
 def openapi(forecaster: Forecaster, base_path: str) -> dict[str, Any]:
-    """The OpenAPI document that `infra/openapi.py` wrote, for this model and for where the API is mounted.
+    """Adapt the OpenAPI document that `infra/openapi.py` wrote to this model and to where the API is mounted.
 
     The examples are those of the model that it was written for: another one is described without them.
     """
@@ -89,7 +89,7 @@ def openapi(forecaster: Forecaster, base_path: str) -> dict[str, Any]:
 
 
 def limit_schemas(forecaster: Forecaster) -> dict[str, Any]:
-    """The JSON schemas that differ between models."""
+    """Build the JSON schemas that differ between models."""
     limits, horizon = forecaster.limits, forecaster.manifest.horizon
     levels: dict[str, Any] = {"enum": list(limits.levels)} if limits.levels else {"not": {}}
     return {

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, over HTTP: what KServe's and Triton's clients speak. JSON tensors only.
+"""Serve the Open Inference Protocol, version 2, over HTTP, for clients of KServe and Triton. JSON tensors only.
 
 https://github.com/kserve/open-inference-protocol, `specification/protocol/inference_rest.md`
 """
@@ -12,12 +12,11 @@ import msgspec
 import numpy as np
 
 from lambda_fn import __version__
-from lambda_fn.api.deadline import BLOCK, Run
-from lambda_fn.api.event import Event
+from lambda_fn.api.event import Request
 from lambda_fn.api.problem_details import Fault, Refusal, invalid, printable
-from lambda_fn.api.request import Price
-from lambda_fn.api.tensor_faults import element_faults, lenient, no_json, type_fault
-from lambda_fn.model.forecaster import Array, Forecaster
+from lambda_fn.api.request_body import Price
+from lambda_fn.api.request_faults import element_faults, inference_body_refusal, json_or_none, type_fault
+from lambda_fn.model.forecaster import WINDOWS_PER_RUN, Array, Forecaster, Inference
 from lambda_fn.model.limits import LONGEST_ID, MOST_SERIES
 
 ROOT = "/v2"
@@ -120,23 +119,23 @@ class InferResponse(msgspec.Struct, omit_defaults=True):
     id: str | None = None
 
 
-_request = msgspec.json.Decoder(InferRequest)
+_decode_request = msgspec.json.Decoder(InferRequest).decode
 _flat = msgspec.json.Decoder(list[Price])
 _nested = msgspec.json.Decoder(list[list[Price]])
 
 
 def paths(forecaster: Forecaster) -> tuple[str, str]:
-    """Where the model is found: by its name, and by its name and version."""
+    """Return the model's paths: by its name, and by its name and version."""
     return f"{ROOT}/models/{NAME}", f"{ROOT}/models/{NAME}/versions/{forecaster.manifest.model_version}"
 
 
 def server() -> ServerMetadata:
-    """Which server this is, and that it knows no extension."""
+    """Return the server's name and version; it knows no extension."""
     return ServerMetadata("efemera", __version__, [])
 
 
 def metadata(forecaster: Forecaster) -> ModelMetadata:
-    """The tensors that the graph reads and answers."""
+    """Describe the tensors that the graph reads and answers."""
     manifest = forecaster.manifest
     return ModelMetadata(
         NAME,
@@ -150,25 +149,26 @@ def metadata(forecaster: Forecaster) -> ModelMetadata:
     )
 
 
-def refuse_binary(event: Event) -> None:
-    """Raise `Refusal` for a body with binary tensors behind its JSON, before anything tries to read it."""
-    kind = (event.header("content-type") or "").partition(";")[0].strip().lower()
-    if event.header("inference-header-content-length") is not None or kind == "application/octet-stream":
+def tensor_body(request: Request) -> bytes:
+    """Return the body of an inference request. Raises `Refusal` where it is no plain JSON, or holds binary tensors."""
+    kind = (request.header("content-type") or "").partition(";")[0].strip().lower()
+    if request.header("inference-header-content-length") is not None or kind == "application/octet-stream":
         raise Refusal(415, BINARY)
+    return request.json_body()
 
 
-def infer(run: Run, body: bytes) -> InferResponse:
+def infer(inference: Inference, body: bytes) -> InferResponse:
     """Answer a request's tensors. A client that prefers binary outputs gets JSON, which every client reads.
 
     Raises `Refusal` on a body that is none, naming the place.
     """
-    forecaster = run.forecaster
+    forecaster = inference.forecaster
     try:
-        request = _request.decode(body)
+        request = _decode_request(body)
     except msgspec.ValidationError as error:
         raise invalid([type_fault(str(error))]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise no_json(body, str(error)) from None
+        raise inference_body_refusal(body, str(error)) from None
     names, faults = [output.name for output in request.outputs or ()], []
     for i, output in enumerate(request.outputs or ()):
         if output.name not in OUTPUTS or output.name in names[:i]:
@@ -176,15 +176,16 @@ def infer(run: Run, body: bytes) -> InferResponse:
         if set(output.parameters or ()) - {"binary_data"}:
             faults.append(Fault(f"/outputs/{i}/parameters", "none but binary_data is known"))
     prices = _prices(request.inputs[0], forecaster.manifest.window, faults)
-    run.expect(len(prices))
-    blocks = [run.quantiles(prices[start : start + BLOCK]) for start in range(0, len(prices), BLOCK)]
-    quantiles = np.concatenate(blocks)  # (batch, horizon, quantiles)
-    found = {"predicted_price": quantiles[:, 0, forecaster.median_index], "quantiles": quantiles}
+    inference.expect(len(prices))
+    starts = range(0, len(prices), WINDOWS_PER_RUN)
+    runs = [inference.quantiles(prices[start : start + WINDOWS_PER_RUN]) for start in starts]
+    quantiles = np.concatenate(runs)  # (batch, horizon, quantiles)
+    tensors = {"predicted_price": quantiles[:, 0, forecaster.median_index], "quantiles": quantiles}
     return InferResponse(
         NAME,
         forecaster.manifest.model_version,
         [
-            OutputTensor(name, "FP64", list(found[name].shape), found[name].ravel().tolist())
+            OutputTensor(name, "FP64", list(tensors[name].shape), tensors[name].ravel().tolist())
             for name in names or OUTPUTS
         ],
         {"model_digest": forecaster.model_digest, "verdict": forecaster.verdict},
@@ -193,7 +194,7 @@ def infer(run: Run, body: bytes) -> InferResponse:
 
 
 def _prices(tensor: InferInput, window: int, faults: list[Fault]) -> Array:
-    """The input tensor (batch, window) float64. Raises `Refusal` with what is wrong with it, after `faults`."""
+    """Read the input tensor (batch, window) float64. Raises `Refusal` with what is wrong with it, after `faults`."""
     if "binary_data_size" in (tensor.parameters or ()):
         raise Refusal(415, BINARY)
     place = "/inputs/0"
@@ -204,7 +205,7 @@ def _prices(tensor: InferInput, window: int, faults: list[Fault]) -> Array:
     shape = tensor.shape
     if len(shape) != 2 or not 1 <= shape[0] <= MOST_SERIES or shape[1] != window:
         faults.append(Fault(f"{place}/shape", f"must be [n, {window}] with n from 1 to {MOST_SERIES}"))
-        faults += element_faults(lenient(bytes(tensor.data or b"null")))
+        faults += element_faults(json_or_none(bytes(tensor.data or b"null")))
     elif tensor.data is msgspec.UNSET:
         faults.append(Fault(f"{place}/data", "is required"))
     else:
@@ -213,7 +214,7 @@ def _prices(tensor: InferInput, window: int, faults: list[Fault]) -> Array:
             prices = np.array((_nested if nested else _flat).decode(tensor.data), np.float64)
         except (msgspec.ValidationError, ValueError):
             wanted = f"must hold {shape[0]} × {window} numbers, flat or nested"
-            faults += element_faults(lenient(bytes(tensor.data))) or [Fault(f"{place}/data", wanted)]
+            faults += element_faults(json_or_none(bytes(tensor.data))) or [Fault(f"{place}/data", wanted)]
         else:
             if prices.shape == tuple(shape) or (not nested and prices.size == shape[0] * window):
                 if faults:

@@ -1,4 +1,4 @@
-"""The two pages, `GET /` and `GET /docs`: built files, sent with a policy that lets in nothing but what they hold."""
+"""Serve the two pages, `GET /` and `GET /docs`: built files, with a content security policy of their own hashes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from lambda_fn.api.http_response import takes_gzip
-from lambda_fn.api.request_context import Call
-from lambda_fn.powertools import Response
+from lambda_fn.api.event import Request
+from lambda_fn.api.http_response import Response, http_response, takes_gzip
 
 FOLDER = Path(__file__).with_name("page")
 KIND = "text/html; charset=utf-8"
@@ -20,7 +19,7 @@ INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
 class Page(NamedTuple):
-    """One page as it is sent, the same to everybody."""
+    """One page as it is sent to everybody."""
 
     text: str
     packed: str  # gzip in base64
@@ -30,7 +29,7 @@ class Page(NamedTuple):
 
 @functools.lru_cache(maxsize=2)
 def read(name: str) -> Page:
-    """The page of a name, read at its first request."""
+    """Read a page by name, once."""
     content = (FOLDER / name).read_bytes()
     text = content.decode()
     packed = base64.b64encode(gzip.compress(content, mtime=0)).decode()
@@ -38,7 +37,7 @@ def read(name: str) -> Page:
 
 
 def policy(text: str) -> str:
-    """The page's own script and style by their hashes, this server for requests, its own icon; nothing else."""
+    """Build the Content-Security-Policy: own script and style by their hashes, this server for requests, own icon."""
     allowed: dict[str, list[str]] = {"script": [], "style": []}
     for kind, inlined in INLINE.findall(text):
         allowed[kind].append(f"'sha256-{base64.b64encode(hashlib.sha256(inlined.encode()).digest()).decode()}'")
@@ -48,9 +47,8 @@ def policy(text: str) -> str:
     )
 
 
-def answer(call: Call, name: str) -> Response[str]:
-    """The page, or 304 to a browser that has it. It holds no data, so browsers may keep it if they ask each time."""
-    assert call.event is not None
+def page_response(request: Request, name: str) -> Response:
+    """Answer with a page, or 304 to a browser that has it. It holds no data: browsers may keep it if they ask anew."""
     page = read(name)
     headers = {
         "Cache-Control": "no-cache",
@@ -59,12 +57,10 @@ def answer(call: Call, name: str) -> Response[str]:
         "Referrer-Policy": "no-referrer",
         "Vary": "Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
-        "X-Request-Id": call.id,
+        "X-Request-Id": request.id,
     }
-    if page.tag in (call.event.header("if-none-match") or ""):
-        return Response(304, KIND, "", headers)
-    if not takes_gzip(call.event.header("accept-encoding") or ""):
-        return Response(200, KIND, page.text, headers)
-    response = Response(200, KIND, page.packed, {**headers, "Content-Encoding": "gzip"})
-    response.base64_encoded = True
-    return response
+    if page.tag in (request.header("if-none-match") or ""):
+        return http_response(304, KIND, headers, "")
+    if not takes_gzip(request):
+        return http_response(200, KIND, headers, page.text)
+    return http_response(200, KIND, headers, page.packed, is_gzip=True)

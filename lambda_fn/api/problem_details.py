@@ -1,4 +1,4 @@
-"""A request that can't be answered as it is: the one exception of the API, and what becomes of it (RFC 9457)."""
+"""Refuse a request: the exception of the API, and the problem details (RFC 9457) that it becomes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class Refusal(Exception):
-    """Why a request is not answered: an HTTP status, a sentence, the faults of its body, headers of the answer."""
+    """A request that is not answered: an HTTP status, a sentence, the faults of its body, headers of the answer."""
 
     def __init__(
         self,
@@ -55,13 +55,13 @@ class Refusal(Exception):
         self.reason = reason or KINDS[status][0]  # what kind of refusal this is, in one word of a log line
 
     def problem(self, instance: str) -> Problem:
-        """The refusal as an answer to the request of this id."""
+        """Build the problem details for the request of this id."""
         slug, title = KINDS[self.status]
         return Problem(f"/problems/{slug}", title, self.status, printable(self.detail), instance, self.faults)
 
 
 def invalid(faults: list[Fault], count: int = 0, reason: str | None = None) -> Refusal:
-    """A 422 with these faults, the first ones of `count`."""
+    """Build a 422 of these faults, the first ones of `count`."""
     first, count = faults[0], count or len(faults)
     where = f"{first.pointer} " if first.pointer else "the body "
     more = f" (and {count - 1} more)" if count > 1 else ""
@@ -71,5 +71,5 @@ def invalid(faults: list[Fault], count: int = 0, reason: str | None = None) -> R
 
 
 def printable(text: str) -> str:
-    """`text` as UTF-8 can carry it: JSON lets a client send half a surrogate pair, an answer can't hold one."""
+    """Replace in `text` what UTF-8 can't carry: JSON lets a client send half a surrogate pair."""
     return text.encode("utf-8", "replace").decode()

@@ -13,10 +13,11 @@ import time
 from typing import Any
 
 import msgspec
+from aws_lambda_powertools.metrics.functions import is_metrics_disabled
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 from lambda_fn.batch.records import Success
 from lambda_fn.batch.score_table import SESSIONS, Drift, Rows, drift
-from lambda_fn.powertools import AmazonCloudWatchEMFProvider, is_metrics_disabled
 from lambda_fn.telemetry import SERVICE
 
 _provider = AmazonCloudWatchEMFProvider(

@@ -19,7 +19,7 @@ from lambda_fn.batch.records import SCHEMA_VERSION, Place, Plan, Score, Shard, S
 from lambda_fn.batch.score_table import read_scores, write_scores
 from lambda_fn.batch.served_model import model_digest, models_folder
 from lambda_fn.batch.shard_reader import FORECAST
-from lambda_fn.model.forecaster import read_verdict
+from lambda_fn.model.manifest import read_verdict
 from lambda_fn.tables.sql import path_literal
 from lambda_fn.tables.store import Store, scratch, sha256_of
 

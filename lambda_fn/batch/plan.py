@@ -17,7 +17,7 @@ from lambda_fn.batch.errors import BatchRefused
 from lambda_fn.batch.records import SCHEMA_VERSION, InputDigest, Place, Plan, Settings
 from lambda_fn.batch.served_model import manifest, model_digest, sessions
 from lambda_fn.batch.shard_writer import HASH, choose_shards, put_shards, write_shards
-from lambda_fn.model.forecaster import intervals_of
+from lambda_fn.model.manifest import intervals_of
 from lambda_fn.tables.closes import last_days, number, read_closes
 from lambda_fn.tables.price_files import InputFile, InputRefused, check_unchanged, open_inputs
 from lambda_fn.tables.price_rows import explain

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from lambda_fn import MODELS
-from lambda_fn.model.forecaster import Forecaster, Manifest, read_manifest
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import Manifest, read_manifest
 from lambda_fn.model.sessions import Sessions
 
 

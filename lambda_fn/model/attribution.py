@@ -1,14 +1,18 @@
-"""Why one forecast is what it is: the gates of every day, what each day added, and what the memory still holds.
+"""Attribute one forecast to the days of its window: gates of every day, what each added, what the memory still holds.
 
-Numbers only; `explanation.py` makes the answer of them. The gates come from the six equations (`gates.py`), the
-forecasts from the served graph, and nothing is explained when the two disagree.
+Numbers only. The gates come from the six equations (`gates.py`), the forecasts from the served graph, and nothing is
+attributed when the two disagree.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
+import zipfile
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +20,18 @@ from numpy.typing import NDArray
 from lambda_fn.model import gates
 from lambda_fn.model.forecaster import Array, Forecaster
 from lambda_fn.model.gates import Weights
+from lambda_fn.model.manifest import Disagreement
 
-BLOCK = 20  # windows in one run of the graph; `make bench` compares it with others
+DAYS_PER_RUN = 20  # of the graph, a window each; `make bench` compares it with others
 USUAL_LEVEL = 80.0  # percent
 MEMORY = {"lstm": "forget", "gru": "update"}  # the gate that says how much of yesterday's state stays
 POWER_ROUNDS = 30  # on real windows the order stands after 20
 UNIT_ROUNDOFF = 2.0**-24  # float32, round to nearest
 
 
-class Disagreement(Exception):
-    """The equations on `weights.npz` are not the served graph; the message says by how much or in what."""
-
-
 @dataclasses.dataclass(frozen=True)
-class Explanation:
-    """Days stand oldest first; prices are in the unit they came in."""
+class Attribution:
+    """Attribution of one forecast. Days stand oldest first; prices are in the unit they came in."""
 
     prices: Array  # (window,)
     returns: Array  # (window,), simple: price / the day before's - 1; the first day has none, 0
@@ -48,24 +49,39 @@ class Explanation:
 
     @cached_property
     def order(self) -> list[NDArray[np.intp]]:
-        """The units (units,) of each layer so that structure shows; worked out when it is asked for."""
+        """Order the units (units,) of each layer so that structure shows; computed when first read."""
         return [unit_order(layer["hidden"]) for layer in self.layers]
 
 
-def explain(
-    forecaster: Forecaster, weights: Weights, prices: Array, ask: Callable[[Array], Array] | None = None
-) -> Explanation:
-    """Explain the forecast of one window of closes (window,).
+@lru_cache(maxsize=1)
+def served_weights(folder: Path, forecaster: Forecaster) -> Weights:
+    """Read the weights beside the served graph, once.
 
-    `ask` runs the graph, prices (batch, window) → quantiles (batch, horizon, quantiles); by default the forecaster's
+    Raises `Disagreement` where the file is no longer the one that the forecaster verified at its start.
+    """
+    content = (folder / "weights.npz").read_bytes()
+    if hashlib.sha256(content).hexdigest() != forecaster.manifest.files["weights.npz"]:
+        raise Disagreement("weights.npz is no longer the file that manifest.json names")
+    try:
+        return gates.load_weights(io.BytesIO(content))
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise Disagreement(f"weights.npz can't be read ({error})") from None
+
+
+def attribute_forecast(
+    forecaster: Forecaster, weights: Weights, prices: Array, run: Callable[[Array], Array] | None = None
+) -> Attribution:
+    """Attribute the forecast of one window of closes (window,) to its days.
+
+    `run` runs the graph, prices (batch, window) → quantiles (batch, horizon, quantiles); by default the forecaster's
     own. Raises `Disagreement` where the equations give another forecast than the graph.
     """
     check_weights(forecaster, weights)
-    ask = ask or forecaster.quantiles
+    run = run or forecaster.quantiles
     window = prices[None, :]
-    quantiles = ask(window)[0]  # alone, as `/predict` runs it: in a batch its last bit may differ
+    quantiles = run(window)[0]  # alone, as `/predict` runs it: in a batch its last bit may differ
     partial = revealed(prices)[:-1]
-    parts = [ask(partial[start : start + BLOCK])[:, 0] for start in range(0, len(partial), BLOCK)]
+    parts = [run(partial[start : start + DAYS_PER_RUN])[:, 0] for start in range(0, len(partial), DAYS_PER_RUN)]
     first_step = np.concatenate([*parts, quantiles[None, 0]])  # (window, quantiles)
     level = nearest_level(forecaster)
     low, high = forecaster.intervals[level] if level is not None else (forecaster.median_index,) * 2
@@ -81,7 +97,7 @@ def explain(
             f"the equations on weights.npz and model.onnx differ by {difference:.2g} in units of the network's output,"
             f" more than {tolerance:.2g}"
         )
-    return Explanation(
+    return Attribution(
         prices=prices,
         returns=np.concatenate([[0.0], prices[1:] / prices[:-1] - 1]),
         inputs=x[0],
@@ -99,7 +115,7 @@ def explain(
 
 
 def revealed(prices: Array) -> Array:
-    """The window (window,) known up to each of its days, and without a return after it: (window, window).
+    """Reveal a window (window,) day by day: known up to each of its days, without a return after it (window, window).
 
     Each row ends in the real last price, so that a model that reads prices, not returns, meets the level it is asked
     about. Row 0 knows nothing, for the first day has no return; the last row is the window itself, to the bit.
@@ -110,7 +126,7 @@ def revealed(prices: Array) -> Array:
 
 
 def kept(gate: Array) -> Array:
-    """How much of each day's state is there on the last day: the product of the gates of the days after it.
+    """Compute how much of each day's state is left on the last day: the product of the gates of the days after it.
 
     Gates (window, units) → the same shape; 1 on the last day.
     """
@@ -119,7 +135,7 @@ def kept(gate: Array) -> Array:
 
 
 def unit_order(hidden: Array) -> NDArray[np.intp]:
-    """The units of a layer, those that move together side by side: by their share in its main movement.
+    """Order the units of a layer by their share in its main movement, so that those that move together are neighbours.
 
     That is the leading singular vector of the hidden states (window, units) about their means, by power iteration from
     the unit that moves most: LAPACK's threads can take fifty times as long on a busy machine. On real windows it parts
@@ -136,12 +152,12 @@ def unit_order(hidden: Array) -> NDArray[np.intp]:
 
 
 def nearest_level(forecaster: Forecaster) -> float | None:
-    """The model's interval level nearest 80%, the wider of two; None where it has no intervals."""
+    """Choose the model's interval level nearest 80%, the wider of two; None where it has no intervals."""
     return min(forecaster.intervals, key=lambda level: (abs(level - USUAL_LEVEL), -level), default=None)
 
 
 def tolerance_for(weights: Weights) -> float:
-    """The largest difference of the network's output that float32 explains: the parity gate's own figure.
+    """Bound the difference of the network's output that float32 explains: the parity gate's own figure.
 
     Two float32 computations, each within n u of exact, n the terms of the longest gate sum (Higham 2002, section 3.1).
     """
@@ -149,15 +165,15 @@ def tolerance_for(weights: Weights) -> float:
 
 
 def head_difference(one: Array, other: Array) -> float:
-    """The largest |Δ| / max(1, |head|)."""
+    """Compute the largest |Δ| / max(1, |head|)."""
     return float(np.max(np.abs(one - other) / np.maximum(1.0, np.abs(other))))
 
 
 def check_weights(forecaster: Forecaster, weights: Weights) -> None:
-    """Raise `Disagreement` where `weights` says that it is another network than the manifest's."""
+    """Check that `weights` are of the manifest's network. Raises `Disagreement`."""
     manifest = forecaster.manifest
     for name in ("cell", "head", "scaling", "window", "horizon", "layers", "hidden_size"):
-        if (found := getattr(weights, name)) != (told := getattr(manifest, name)):
-            raise Disagreement(f"weights.npz has {name} {found}, manifest.json says {told}")
+        if (ours := getattr(weights, name)) != (served := getattr(manifest, name)):
+            raise Disagreement(f"weights.npz has {name} {ours}, manifest.json says {served}")
     if list(weights.quantiles) != manifest.quantiles:
         raise Disagreement("weights.npz has other quantiles than manifest.json")

@@ -1,86 +1,26 @@
-"""The model behind every answer: verified files, one onnxruntime session, prices in, price quantiles out.
+"""Serve one verified model: one onnxruntime session, prices in, price quantiles out.
 
 The only file that imports onnxruntime. Nothing is kept between calls: h and c start at zero inside each run.
 """
 
 from __future__ import annotations
 
-import hashlib
+import time
 from pathlib import Path
-from typing import TypeVar
 
-import msgspec
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from lambda_fn.model.limits import Limits
+from lambda_fn.model.manifest import Golden, ModelRefused, intervals_of, read_artefact, read_manifest, read_verdict
 from lambda_fn.model.sessions import Sessions, SessionsRefused
 
 Array = NDArray[np.float64]
-Artefact = TypeVar("Artefact", "Manifest", "Golden", "Certificate", "Evaluation")
 
-SCHEMA_VERSION = 1
-SERVED = ("model.onnx", "weights.npz", "golden.json", "parity.json")  # what a deployment must hold beside manifest.json
-NOT_SERVED = "model_lstm.pth"  # part of the set, and left out of a deployment
 LARGEST_TOLERANCE = 1e-3  # of a golden answer, relative; a file that asks for more proves nothing
-
-
-class ModelRefused(Exception):
-    """The artefacts are not one whole, proven set; the message names the file and what is wrong with it."""
-
-
-class TrainingData(msgspec.Struct):
-    """Where a model comes from; kept in the manifest for the model card."""
-
-    ids: list[str]
-    rows: int
-    first_date: str
-    last_date: str
-    sha256: str
-
-
-class Manifest(msgspec.Struct):
-    """What `manifest.json` says of the set it stands in (schema: models/schemas/manifest.schema.json)."""
-
-    schema_version: int
-    model_version: str
-    created_at: str
-    files: dict[str, str]
-    window: int
-    horizon: int
-    quantiles: list[float]
-    cell: str
-    hidden_size: int
-    layers: int
-    head: str
-    scaling: str
-    parameters: int
-    training_data: TrainingData | None = None
-
-
-class Golden(msgspec.Struct):
-    """A few windows and PyTorch's answers (schema: models/schemas/golden.schema.json)."""
-
-    schema_version: int
-    relative_tolerance: float
-    prices: list[list[float]]
-    quantiles: list[list[list[float]]]
-
-
-class Certificate(msgspec.Struct):
-    """Which graph `parity.json` speaks of (schema: models/schemas/parity.schema.json)."""
-
-    schema_version: int
-    model_sha256: str
-
-
-class Evaluation(msgspec.Struct):
-    """What every answer carries of `evaluation.json`, and the model it speaks of."""
-
-    schema_version: int
-    model_digest: str
-    verdict: str
+WINDOWS_PER_RUN = 24  # of the graph; with more, what a request holds beside them falls out of the cache
+RESERVE = 0.05  # seconds of an invocation kept for writing the answer and sending it
 
 
 class Forecaster:
@@ -106,13 +46,13 @@ class Forecaster:
         self.limits = Limits(self.manifest.window, self.manifest.horizon, tuple(self.intervals), calendars)
 
     def quantiles(self, prices: Array) -> Array:
-        """Closing prices (batch, window) float64 → price quantiles (batch, horizon, quantiles) float64."""
+        """Forecast price quantiles (batch, horizon, quantiles) float64 from closing prices (batch, window) float64."""
         answer: Array = self._session.run(["quantiles"], {"prices": prices})[0]
         return answer
 
     def _replay_golden(self, folder: Path) -> float:
-        """The self-check, and the warm-up: the served graph must give the very answers PyTorch gave."""
-        path, golden = folder / "golden.json", _read(folder, "golden.json", Golden)
+        """Check the served graph against PyTorch's answers, which also warms it up; return the worst difference."""
+        path, golden = folder / "golden.json", read_artefact(folder, "golden.json", Golden)
         try:
             prices, expected = np.array(golden.prices, np.float64), np.array(golden.quantiles, np.float64)
         except ValueError:
@@ -121,9 +61,9 @@ class Forecaster:
         shape = (len(prices), manifest.horizon, len(manifest.quantiles))
         if not len(prices) or prices.shape[1:] != (manifest.window,) or expected.shape != shape:
             raise ModelRefused(f"{path}: its windows or answers have not the shape that manifest.json says")
-        found = self.quantiles(prices)
+        served = self.quantiles(prices)
         size = np.maximum(np.abs(expected), prices[:, -1:, None])
-        worst = float(np.max(np.abs(found - expected) / size))
+        worst = float(np.max(np.abs(served - expected) / size))
         limit = min(golden.relative_tolerance, LARGEST_TOLERANCE)
         if not worst <= limit:
             raise ModelRefused(
@@ -132,21 +72,15 @@ class Forecaster:
         return worst
 
     def _check_shapes(self, folder: Path) -> None:
-        """The graph must read and answer what the manifest says."""
+        """Check the graph's input and outputs against the manifest."""
         manifest = self.manifest
-        found = [value.shape[1:] for value in (*self._session.get_inputs(), *self._session.get_outputs())]
-        if found != [[manifest.window], [], [manifest.horizon, len(manifest.quantiles)]]:
+        shapes = [value.shape[1:] for value in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if shapes != [[manifest.window], [], [manifest.horizon, len(manifest.quantiles)]]:
             raise ModelRefused(f"{folder / 'manifest.json'}: window, horizon or quantiles are not those of model.onnx")
 
 
-def intervals_of(quantiles: list[float]) -> dict[float, tuple[int, int]]:
-    """Interval level in percent → positions of its low and high quantile, widest first: 0.1 and 0.9 make 80."""
-    half = len(quantiles) // 2
-    return {round((1 - 2 * quantiles[low]) * 100, 6): (low, len(quantiles) - 1 - low) for low in range(half)}
-
-
 def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:
-    """The session as Lambda runs it: sequential, one thread that never spins.
+    """Open a session as Lambda runs it: sequential, one thread that never spins.
 
     The arena stays off: `make bench` shows the same speed without it, and memory that is given back. Graph
     optimisation stays at its default, which the parity gate has judged.
@@ -160,46 +94,52 @@ def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a set whose every file has the digest it says; `model_lstm.pth` may be absent (Lambda)."""
-    manifest, where = _read(folder, "manifest.json", Manifest), folder / "manifest.json"
-    if odd := {*manifest.files} ^ {*SERVED, NOT_SERVED}:
-        raise ModelRefused(f"{where}: its list of files lacks, or should not hold, {', '.join(sorted(odd))}")
-    levels = manifest.quantiles
-    mirrored = all(abs(low + high - 1) < 1e-9 for low, high in zip(levels, reversed(levels), strict=True))
-    if not mirrored or len(levels) % 2 == 0 or sorted(set(levels)) != levels:
-        raise ModelRefused(f"{where}: quantiles {levels} do not rise symmetrically around 0.5")
-    for name in (*SERVED, NOT_SERVED):
-        try:
-            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        except OSError:
-            if name == NOT_SERVED:
-                continue
-            raise ModelRefused(f"{folder / name}: missing or not readable") from None
-        if digest != manifest.files[name]:
-            raise ModelRefused(f"{folder / name}: not the file that manifest.json names (SHA-256 {digest[:12]}…)")
-    if _read(folder, "parity.json", Certificate).model_sha256 != manifest.files["model.onnx"]:
-        raise ModelRefused(f"{folder / 'parity.json'}: certifies another model.onnx")
-    return manifest
+class DeadlineExceeded(Exception):
+    """An invocation would end before its forecasts are made; the message says how long they need."""
 
 
-def _read(folder: Path, name: str, kind: type[Artefact]) -> Artefact:
-    """One JSON artefact as its struct, of the schema version this code reads."""
-    path = folder / name
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError:
-        raise ModelRefused(f"{path}: missing or not readable") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelRefused(f"{path}: {error}") from None
-    if found.schema_version != SCHEMA_VERSION:
-        raise ModelRefused(f"{path}: schema version {found.schema_version}, this code reads {SCHEMA_VERSION}")
-    return found
+class Inference:
+    """Use of a forecaster by one request: its series and seconds counted, the invocation's deadline kept."""
 
+    __slots__ = ("_deadline", "_expected", "_started", "forecaster", "seconds", "series")
 
-def read_verdict(folder: Path, model_digest: str) -> str:
-    """What the evaluation of this very model said; without one it is `unevaluated`."""
-    if not (folder / "evaluation.json").exists():
-        return "unevaluated"
-    evaluation = _read(folder, "evaluation.json", Evaluation)
-    return evaluation.verdict if evaluation.model_digest == model_digest else "unevaluated"
+    def __init__(self, forecaster: Forecaster, seconds_left: float | None = None) -> None:
+        """`seconds_left` are those of the invocation; None sets no deadline."""
+        self.forecaster = forecaster
+        self.series = 0  # forecast so far
+        self.seconds = 0.0  # inside onnxruntime
+        self._expected = 0
+        self._started = time.perf_counter()
+        self._deadline = None if seconds_left is None else self._started + seconds_left - RESERVE
+
+    def expect(self, series: int) -> None:
+        """Announce how many series will be forecast. Raises `DeadlineExceeded` when no time is left for any."""
+        self._expected = series
+        self._started = time.perf_counter()
+        if series:
+            self._check_deadline(self._started)
+
+    def quantiles(self, prices: Array) -> Array:
+        """Forecast as `Forecaster.quantiles`.
+
+        Raises `DeadlineExceeded` as soon as the speed so far says that the invocation would end before the last series.
+        """
+        begun = time.perf_counter()
+        quantiles = self.forecaster.quantiles(prices)
+        ended = time.perf_counter()
+        self.seconds += ended - begun
+        self.series += len(prices)
+        if self.series < self._expected:
+            self._check_deadline(ended)
+        return quantiles
+
+    def _check_deadline(self, now: float) -> None:
+        if self._deadline is None:
+            return
+        left = self._deadline - now
+        needed = (now - self._started) * (self._expected / self.series - 1) if self.series else 0.0
+        if needed >= left:
+            raise DeadlineExceeded(
+                f"{self._expected:,} forecasts need {needed:.2g} s more and this invocation has {max(left, 0):.2g} s"
+                " left; send fewer series, or again"
+            )

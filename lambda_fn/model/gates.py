@@ -1,4 +1,4 @@
-"""The network as the study guide writes it, in NumPy float64: six equations a day, from `weights.npz` alone.
+"""Compute the network in NumPy float64 as the study guide writes it: six equations a day, from `weights.npz` alone.
 
 The only copy of the equations, used twice: as the third implementation of the parity gate (float64, so it is the
 reference the two float32 ones are measured against) and as the gate trace of one forecast.
@@ -24,7 +24,7 @@ FEATURE_LIMIT, TYPICAL_SCALE, SMALLEST_MEAN = 2.0, 0.01, 1e-2
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """Contents of `weights.npz`: every array under its PyTorch name, and the settings to compute with them."""
+    """Contents of `weights.npz`: every array under its PyTorch name, and the network's configuration."""
 
     cell: str
     head: str
@@ -51,7 +51,7 @@ def load_weights(source: Path | BinaryIO) -> Weights:
 
 
 def forecast(weights: Weights, prices: Array) -> Array:
-    """Closing prices (batch, window) → price quantiles (batch, horizon, quantiles)."""
+    """Forecast price quantiles (batch, horizon, quantiles) from closing prices (batch, window)."""
     x, scale = encode(weights, prices)  # (batch, window), (batch, 1)
     last_hidden = trace(weights, x)[-1]["hidden"][-1]  # (batch, hidden)
     return decode(weights, head(weights, last_hidden, x, scale), scale, prices)
@@ -144,7 +144,7 @@ def head(weights: Weights, last_hidden: Array, x: Array, scale: Array) -> Array:
 
 
 def volatility_features(x: Array, scale: Array) -> Array:
-    """Compute the volatility features of inputs (batch, window) and their scale (batch, 1): (batch, 7)."""
+    """Compute seven features of tomorrow's volatility (batch, 7) from input (batch, window) and scale (batch, 1)."""
     fall = np.minimum(x, 0.0)
     sizes = [_mean(x * x, 1.0), _mean(np.abs(x), 0.87), _mean(np.abs(x), 0.94)]
     falls = [_mean(fall * fall, 0.87) - 0.5, _mean(fall * fall, 0.97) - 0.5]

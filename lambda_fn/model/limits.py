@@ -1,4 +1,4 @@
-"""Bounds on a request: what one model can be asked, and what any model is asked at most."""
+"""Bounds on a request: those of every model, and those of one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_ID = 200  # characters
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What one model can be asked."""
+    """Bounds of one model."""
 
     window: int  # closes that it reads
     horizon: int  # steps ahead

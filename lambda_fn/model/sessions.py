@@ -1,4 +1,4 @@
-"""Which sessions follow a day, from `sessions.json`: dates for the steps of a forecast without a calendar library."""
+"""Date the sessions around a day from `sessions.json`, without a calendar library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SessionsRefused(Exception):
 
 
 class Frozen(msgspec.Struct):
-    """What `sessions.json` holds (schema: models/schemas/sessions.schema.json)."""
+    """Contents of `sessions.json` (schema: models/schemas/sessions.schema.json)."""
 
     schema_version: int
     created_at: str
@@ -32,7 +32,7 @@ class Frozen(msgspec.Struct):
 
 
 class Sessions:
-    """The sessions of each frozen calendar. Without a file there are weekdays alone, which can be counted."""
+    """Sessions of each frozen calendar. Without a file there are weekdays alone, which can be counted."""
 
     def __init__(self, folder: Path) -> None:
         """Read the file in `folder`, or else the project's own: trading days are the same for every model."""
@@ -41,7 +41,7 @@ class Sessions:
         self.calendars = tuple(dict.fromkeys([*(self._frozen.calendars if self._frozen else ()), WEEKDAYS]))
 
     def after(self, calendar: str, last_date: datetime.date, count: int) -> list[str | None]:
-        """The ISO dates of the `count` sessions after `last_date`; None for those that the file does not reach.
+        """Return the ISO dates of the `count` sessions after `last_date`; None for those that the file does not reach.
 
         `calendar` is one of `calendars`. An exchange's days before the file's first are as unknown as those
         after its last: a date that may be wrong is worse than none.
@@ -56,8 +56,25 @@ class Sessions:
             known = [*days[start : start + count]] if self._frozen.first <= day else []
         return known + [None] * (count - len(known))
 
+    def up_to(self, calendar: str, last_date: datetime.date, count: int) -> list[str | None]:
+        """Return the ISO dates of the `count` sessions that end in `last_date`, oldest first; None where unknown.
+
+        `last_date` counts as a session on any calendar: there is a close of it.
+        """
+        days: list[str | None] = [last_date.isoformat()]
+        number = last_date.toordinal() - 1
+        while len(days) < count and number > 0:
+            day = datetime.date.fromordinal(number)
+            is_session = self.holds(calendar, day)
+            if is_session is None:
+                break
+            if is_session:
+                days.append(day.isoformat())
+            number -= 1
+        return [None] * (count - len(days)) + days[::-1]
+
     def holds(self, calendar: str, day: datetime.date) -> bool | None:
-        """Whether `day` is a session; None where the file does not reach."""
+        """Return whether `day` is a session; None where the file does not reach."""
         if calendar == WEEKDAYS:
             return day.weekday() < 5
         assert self._frozen is not None, calendar
@@ -68,7 +85,7 @@ class Sessions:
         return at > 0 and days[at - 1] == day.isoformat()
 
     def between(self, calendar: str, first: datetime.date, last: datetime.date) -> int:
-        """How many sessions there are after `first` and up to `last`; weekdays where the file does not reach."""
+        """Count the sessions after `first` and up to `last`; weekdays where the file does not reach."""
         if calendar != WEEKDAYS:
             assert self._frozen is not None, calendar
             if self._frozen.first <= first.isoformat() and last.isoformat() <= self._frozen.last:
@@ -79,18 +96,18 @@ class Sessions:
 
 
 def _weekdays(last_date: datetime.date, count: int) -> list[str | None]:
-    found: list[str | None] = []
+    days: list[str | None] = []
     number = last_date.toordinal()
-    while len(found) < count and number < datetime.date.max.toordinal():
+    while len(days) < count and number < datetime.date.max.toordinal():
         number += 1
         day = datetime.date.fromordinal(number)
         if day.weekday() < 5:
-            found.append(day.isoformat())
-    return found
+            days.append(day.isoformat())
+    return days
 
 
 def _read(path: Path) -> Frozen | None:
-    """The file, or None where there is none; raises `SessionsRefused` when it is not whole."""
+    """Read the file, None where there is none. Raises `SessionsRefused` when it is not whole."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -103,8 +120,8 @@ def _read(path: Path) -> Frozen | None:
         raise SessionsRefused(f"{path}: {error}") from None
     if frozen.schema_version != SCHEMA_VERSION:
         raise SessionsRefused(f"{path}: schema version {frozen.schema_version}, this code reads {SCHEMA_VERSION}")
-    told = msgspec.to_builtins(frozen)
-    del told["created_at"], told["sha256"]
-    if hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest() != frozen.sha256:
+    digested = msgspec.to_builtins(frozen)
+    del digested["created_at"], digested["sha256"]
+    if hashlib.sha256(msgspec.json.encode(digested, order="sorted")).hexdigest() != frozen.sha256:
         raise SessionsRefused(f"{path}: its days are not those its own digest was made of")
     return frozen

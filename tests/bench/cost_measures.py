@@ -26,8 +26,6 @@ MEASURED = 100_000  # series of the run that is timed
 CLOSES = 523  # bytes of a series in a shard, of 60 closes
 KEYS = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
 START = "import boto3; from lambda_fn.batch import forecast, served_model as m; m.forecaster(); boto3.client('s3')"
-    "from lambda_fn.batch import forecast, served_model; served_model.forecaster(); import boto3; boto3.client('s3')"
-)
 
 
 class Requests(NamedTuple):

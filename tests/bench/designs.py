@@ -1,4 +1,4 @@
-"""The same API of other parts: what a Lambda is usually built of, as processes that start and as warm ones."""
+"""Compare the API with what a Lambda is usually built of, as processes that start and as warm ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUNDS, REQUESTS = 15, 100  # of each, in a round
 
 
 def rows() -> Iterator[tuple[str, ...]]:
-    """Whole processes that start, then warm ones, in turn."""
+    """Time whole processes that start, then warm ones, in turn."""
     starts, warm = started({module: first_answer(module) for module in (EFEMERA, *PEERS)}, rounds=9), _warm()
     for module, (words, at_start, when_warm) in PEERS.items():
         yield lead("process start to first answer", starts, EFEMERA, module, words, at_start)
@@ -31,7 +31,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 
 def _warm() -> Times:
-    """The median seconds of each round."""
+    """Time warm processes in turn: the median seconds of each round."""
     with ExitStack() as stack:
         contenders = {module: stack.enter_context(Contender(module)) for module in (EFEMERA, *PEERS)}
         ours, *theirs = (_prices(contender.answer) for contender in contenders.values())
@@ -45,7 +45,7 @@ def _warm() -> Times:
 
 
 def _prices(answer: dict[str, Any]) -> list[float]:
-    """Every price of an answer, which must be a forecast with all its fields."""
+    """Return every price of an answer, which must be a forecast with all its fields."""
     assert answer["statusCode"] == 200, answer
     body = json.loads(answer["body"])
     prices = [body["predicted_price"], body["last_price"], body["naive_price"]]

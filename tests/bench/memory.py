@@ -1,4 +1,4 @@
-"""Resident memory of a process after requests of every kind, against a bare session after as many runs."""
+"""Measure the resident memory of a process after requests of every kind, against a bare session after as many runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ print(pages * os.sysconf("SC_PAGE_SIZE"), file=sys.__stdout__)
 
 
 def rows(models: Path, scratch: Path) -> Iterator[tuple[str, ...]]:
-    """Processes of their own, in turn."""
+    """Compare processes of their own, in turn."""
     events = [event_of("predict"), several(20, WINDOW)[0], event_of("predict_invalid"), event_of("health")]
     (scratch / "events.json").write_text(json.dumps(events), encoding="utf-8")
     serving = SERVING.format(events=str(scratch / "events.json"), requests=REQUESTS) + RESIDENT
@@ -52,5 +52,5 @@ def rows(models: Path, scratch: Path) -> Iterator[tuple[str, ...]]:
 
 
 def _bytes(code: str) -> int:
-    """What a program prints at its end."""
+    """Return what a program prints at its end."""
     return int(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True).stdout)

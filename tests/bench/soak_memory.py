@@ -58,9 +58,7 @@ def resident() -> int:
 def answer_many(marks: list[int], handler: Callable[[Any, Any], dict[str, Any]] | None = None) -> None:
     """Answer as many requests as the last mark says; at each mark print a JSON line with this process's size."""
     if handler is None:
-        from lambda_fn.api import handler as api
-
-        handler = api.handler
+        from lambda_fn.api.handler import handler
     common, rare = mixture()
     events, thousandth = [(event_of(question), question.status) for question in common], (event_of(rare), rare.status)
     context = SimpleNamespace(aws_request_id="soak", get_remaining_time_in_millis=lambda: 10_000)

@@ -1,4 +1,4 @@
-"""Whole processes, from their start to a first answer, against bare onnxruntime; and what Powertools' import costs."""
+"""Time whole processes from their start to a first answer, against bare onnxruntime."""
 
 from __future__ import annotations
 
@@ -24,32 +24,26 @@ event = json.load(open({event!r}))
 from {module} import handler
 assert handler(event, None)["statusCode"] == 200
 """
-LEAN = "import lambda_fn.powertools\n"
-WHOLE = "import aws_lambda_powertools.event_handler, aws_lambda_powertools.logging, aws_lambda_powertools.metrics\n"
 
 
 def rows(models: Path) -> Iterator[tuple[str, ...]]:
-    """The function as a process, then Powertools imported both ways in a bare one."""
-    bare = bare_start(models)
-    times = started({"handler": first_answer("lambda_fn.api.handler"), "bare": bare}, rounds=21)
+    """Compare the function as a process with a bare one."""
+    times = started({"handler": first_answer("lambda_fn.api.handler"), "bare": bare_start(models)}, rounds=21)
     yield row("process start to first answer", times, "handler", "bare", "bare onnxruntime", "≤ 1.6 ×")
-    times = started({"lean": LEAN + bare, "whole": WHOLE + bare, "bare": bare}, rounds=15)
-    yield row("bare start, Powertools imported lean", times, "lean", "bare", "without Powertools")
-    yield row("likewise", times, "lean", "whole", "Powertools as it comes")
 
 
 def bare_start(models: Path) -> str:
-    """A program that answers with the model and nothing around it."""
+    """Return a program that answers with the model and nothing around it."""
     return BARE.format(model=str(models / "model.onnx"))
 
 
 def first_answer(module: str) -> str:
-    """A program that imports a Lambda handler and answers one event."""
+    """Return a program that imports a Lambda handler and answers one event."""
     return ANSWERING.format(event=str(EVENTS / "predict.json"), module=module)
 
 
 def started(programs: dict[str, str], rounds: int) -> Times:
-    """Seconds of each of these programs as a process of its own."""
+    """Time each of these programs as a process of its own, in seconds."""
     return in_turn({name: lambda code=code: _run(code) for name, code in programs.items()}, rounds, warmup=2)
 
 

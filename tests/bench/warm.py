@@ -1,4 +1,4 @@
-"""A warm process: `POST /predict` of one series and of a thousand, against bare runs of the same session."""
+"""Time `POST /predict` in a warm process, of one series and of a thousand, against bare runs of the same session."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from export.local.server import lambda_context
 from tests.bench.events import event_of, prices_of, several
 from tests.bench.measure import in_turn, middle, readable, row, unseen
 
-SERIES, BLOCKS = 1000, (8, 16, 24, 32, 48, 64)
+SERIES, WINDOWS_PER_RUN = 1000, (8, 16, 24, 32, 48, 64)
 
 
 def rows() -> Iterator[tuple[str, ...]]:
-    """One series, p50 and p99; then a thousand."""
+    """Time one series, p50 and p99, then a thousand."""
     with unseen():
         found = [*_single(), *_many()]
     yield from found
@@ -44,14 +44,14 @@ def _many() -> Iterator[tuple[str, ...]]:
     plain = {**packed, "headers": {**packed["headers"], "accept-encoding": "identity"}}
     context, session, walks = lambda_context("bench"), forecaster._session, np.array(series)
 
-    def bare(block: int) -> None:
-        for start in range(0, SERIES, block):
-            session.run(["quantiles"], {"prices": walks[start : start + block]})
+    def bare(windows: int) -> None:
+        for start in range(0, SERIES, windows):
+            session.run(["quantiles"], {"prices": walks[start : start + windows]})
 
-    blocks = {f"bare {block}": (lambda block=block: bare(block)) for block in BLOCKS}
+    runs = {f"bare {windows}": (lambda windows=windows: bare(windows)) for windows in WINDOWS_PER_RUN}
     handlers = {"plain": lambda: handler(plain, context), "packed": lambda: handler(packed, context)}
-    times = in_turn({**handlers, **blocks}, rounds=15, warmup=2)
-    best = min(blocks, key=lambda name: statistics.median(times[name]))
-    words = f"bare run in blocks of {best.split()[1]}, the best of {', '.join(map(str, BLOCKS))}"
+    times = in_turn({**handlers, **runs}, rounds=15, warmup=2)
+    best = min(runs, key=lambda name: statistics.median(times[name]))
+    words = f"bare runs of {best.split()[1]}, the best of {', '.join(map(str, WINDOWS_PER_RUN))}"
     yield row(f"{SERIES:,} series in one request", times, "plain", best, words, "≤ 1.25 ×")
     yield row("likewise, for a client that takes gzip", times, "packed", best, "likewise")

@@ -13,10 +13,10 @@ from export.conversion.convert import check_bundle
 from export.data.calendars import FROZEN
 from export.data.session_file import as_json, digest_of, freeze_sessions
 from export.training.checkpoint import read_checkpoint
-from lambda_fn.api.deadline import Run
-from lambda_fn.api.forecast_response import answer
-from lambda_fn.api.request import PredictRequest
-from lambda_fn.model.forecaster import Forecaster, Golden, Manifest, TrainingData
+from lambda_fn.api.forecast_response import forecast_one
+from lambda_fn.api.request_body import PredictRequest
+from lambda_fn.model.forecaster import Forecaster, Inference
+from lambda_fn.model.manifest import Golden, Manifest, TrainingData
 
 MODELS = Path(__file__).parent.parent.parent / "models"
 
@@ -80,7 +80,7 @@ def test_the_pytorch_network_of_the_checkpoint_says_what_the_handler_says(prices
     import torch
 
     network, _ = read_checkpoint(MODELS / "model_lstm.pth")
-    served = answer(Run(Forecaster(MODELS)), PredictRequest(prices)).predicted_price
+    served = forecast_one(Inference(Forecaster(MODELS)), PredictRequest(prices)).predicted_price
     with torch.no_grad():
         trained = network(torch.tensor([prices], dtype=torch.float64))[0].item()
     assert served == pytest.approx(trained, rel=2e-5)  # a scale of up to 1 × the gate's tolerance

@@ -12,13 +12,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import forecaster, handler, routes
 from tests.export.local.test_server import serving
 from tests.lambda_fn.conftest import Context, event
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = json.loads((ROOT / "lambda_fn" / "api" / "openapi.json").read_text(encoding="utf-8"))
-VERSION = api.forecaster.manifest.model_version
+VERSION = forecaster.manifest.model_version
 OPERATIONS = [
     (path, method, operation)
     for path, methods in DOCUMENT["paths"].items()
@@ -42,7 +42,7 @@ def test_every_path_and_method_of_the_api_is_in_it_and_no_other():
     documented: dict[str, set[str]] = {}
     for path, method, _ in OPERATIONS:
         documented.setdefault(path.replace("{version}", VERSION), set()).add(method.upper())
-    assert documented == {path: set(methods.split(", ")) for path, methods in api.routes.items()}
+    assert documented == {path: set(methods) for path, methods in routes.items()}
 
 
 def test_every_refusal_of_the_api_is_in_it():
@@ -61,7 +61,7 @@ def test_its_examples_fit_their_schemas_and_are_answered_as_shown(path):
     assert asked["examples"].keys() == shown["examples"].keys()
     for name, example in asked["examples"].items():
         valid(example["value"], asked["schema"])
-        found = api.handler(event(example["value"], path=path.replace("{version}", VERSION)), Context())
+        found = handler(event(example["value"], path=path.replace("{version}", VERSION)), Context())
         assert found["statusCode"] == 200
         answer = json.loads(found["body"])
         valid(answer, shown["schema"])
@@ -93,7 +93,7 @@ def test_the_refusal_that_it_shows_fits_its_schema():
 def test_every_answer_without_a_body_fits_its_schema():
     for path, method, operation in OPERATIONS:
         if method == "get":
-            found = api.handler(event(path=path.replace("{version}", VERSION), method="GET"), Context())
+            found = handler(event(path=path.replace("{version}", VERSION), method="GET"), Context())
             [(kind, content)] = operation["responses"]["200"]["content"].items()
             valid(json.loads(found["body"]) if kind == "application/json" else found["body"], content["schema"])
 

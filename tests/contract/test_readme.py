@@ -122,11 +122,11 @@ def test_the_python_shown_runs():
 
 
 def test_every_path_of_the_api_is_in_the_readme():
-    from lambda_fn.api import handler as api
+    from lambda_fn.api.handler import forecaster, routes
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for path in api.routes:
-        last = path.replace(f"/versions/{api.forecaster.manifest.model_version}", "").rpartition("/")[2]
+    for path in routes:
+        last = path.replace(f"/versions/{forecaster.manifest.model_version}", "").rpartition("/")[2]
         assert f"/{last}" in text, path
 
 
@@ -151,12 +151,13 @@ def test_the_portuguese_quick_start_has_the_same_commands():
 
 def test_the_answer_shown_is_the_one_given():
     """The README's request, answered by the committed model: the numbers printed there are its."""
-    from lambda_fn.api.deadline import Run
-    from lambda_fn.api.forecast_response import answer
-    from lambda_fn.api.request import PredictRequest
-    from lambda_fn.model.forecaster import Forecaster
+    from lambda_fn.api.forecast_response import forecast_one
+    from lambda_fn.api.request_body import PredictRequest
+    from lambda_fn.model.forecaster import Forecaster, Inference
 
-    found = answer(Run(Forecaster(ROOT / "models")), PredictRequest([float(price) for price in range(41, 101)]))
+    found = forecast_one(
+        Inference(Forecaster(ROOT / "models")), PredictRequest([float(price) for price in range(41, 101)])
+    )
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     low, high = found.steps[0].intervals["95"]
     assert f'"predicted_price": {found.predicted_price:.3f}' in text

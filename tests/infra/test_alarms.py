@@ -9,7 +9,7 @@ import pytest
 
 from lambda_fn.batch import cloudwatch_metrics
 from lambda_fn.batch.score_table import SESSIONS, Drift
-from lambda_fn.model.forecaster import ModelRefused
+from lambda_fn.model.manifest import ModelRefused
 from tests.infra.stack import Stack
 from tests.infra.step_functions import FILE
 

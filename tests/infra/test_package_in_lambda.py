@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler
 from lambda_fn.batch import plan
 from tests.infra import test_sam_local
 from tests.infra.conftest import MODELS
@@ -72,7 +72,7 @@ def test_the_package_answers_every_event_as_the_source_does(served, name):
     event = load(name)
     context = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: 10_000)
     [answer] = served.ask(event)
-    expected = api.handler(event, context)
+    expected = handler(event, context)
     assert decoded(answer) == decoded(expected)
     assert answer["statusCode"] < 500
 

@@ -1,4 +1,4 @@
-"""What the serving tests share: the committed model. Nothing here needs more than Lambda has."""
+"""Share the committed model, walks and events between the serving tests. Needs no more than Lambda has."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def walk():
 
 
 def event(body=None, *, method="POST", path="/predict", content_type="application/json", encoded=False):
-    """An API Gateway HTTP API event, payload 2.0."""
+    """Build an API Gateway HTTP API event, payload 2.0."""
     if body is not None and not isinstance(body, str):
         body = json.dumps(body)
     return {
@@ -55,7 +55,7 @@ def event(body=None, *, method="POST", path="/predict", content_type="applicatio
 
 
 class Context:
-    """What Lambda hands a handler beside the event."""
+    """Lambda's context."""
 
     aws_request_id = "lambda-1"
     function_name = "efemera"

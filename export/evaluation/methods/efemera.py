@@ -20,7 +20,8 @@ from export.evaluation.cases import Array, Cases, Fold, Forecast
 from export.training.config import Config
 from export.training.network import Network
 from export.training.train import train
-from lambda_fn.model.forecaster import Forecaster, ModelRefused
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import ModelRefused
 
 WINDOWS_PER_RUN = 48  # of the exported graph
 WINDOWS_PER_BATCH = 256  # of the network in PyTorch

@@ -18,7 +18,8 @@ from export.conversion.convert import check_bundle, export_bundle
 from export.conversion.parity_windows import held_out_windows
 from export.errors import GateRefused, InputError
 from export.schemas import SCHEMAS, as_json
-from lambda_fn.model.forecaster import Forecaster, ModelRefused
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import ModelRefused
 from tests.export.conftest import SMALL, stirred
 
 

@@ -11,7 +11,8 @@ from export.conversion.artefacts import DATA_FILES
 from export.errors import GateRefused, InputError
 from export.evaluation.evaluation_file import digest_of
 from export.evaluation.promotion import promote, stand
-from lambda_fn.model.forecaster import Forecaster, ModelRefused
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import ModelRefused
 from tests.export.evaluation.simulated import QUICK, contents, exported, gate, in_this_process, put, world
 
 SET = {*DATA_FILES, "manifest.json"}

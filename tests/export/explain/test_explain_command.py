@@ -18,7 +18,7 @@ from export.conversion.convert import export_bundle
 from export.data.sample import made_market
 from export.screen import price
 from export.training.config import Config
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler
 from tests.export.conftest import SMALL, stirred
 from tests.lambda_fn.conftest import Context, event
 
@@ -57,7 +57,7 @@ def table(market):
 
 def asked_of_the_api(body):
     with contextlib.redirect_stdout(io.StringIO()):  # its log line
-        found = api.handler(event({**body, "detail": "full"}, path="/explain"), Context())
+        found = handler(event({**body, "detail": "full"}, path="/explain"), Context())
     assert found["statusCode"] == 200
     return found["body"]
 
@@ -143,7 +143,7 @@ def test_above_the_table_stand_forecast_naive_verdict_agreement_memory_and_notes
 
 def api_interval(answer):
     prices = [day["price"] for day in answer["days"]]
-    found = api.handler(event({"prices": prices}), Context())
+    found = handler(event({"prices": prices}), Context())
     return json.loads(found["body"])["steps"][0]["intervals"]["80"]
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import math
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
 from export.conversion.convert import export_bundle
 from export.training.config import Config
-from lambda_fn.api import explain_response
-from lambda_fn.api.deadline import Run
-from lambda_fn.api.request import ExplainRequest
+from lambda_fn.api.explain_response import explain_forecast
+from lambda_fn.api.request_body import ExplainRequest
 from lambda_fn.model import attribution
-from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.forecaster import Forecaster, Inference
 from tests.export.conftest import stirred
 
 PRICES = 30 * np.exp(np.cumsum(np.random.default_rng(6).normal(0, 0.02, 80)))
@@ -36,7 +36,7 @@ def one(request, tmp_path_factory):
     network = stirred(config)
     export_bundle(network, {}, folder, model_version="made-1")
     forecaster = Forecaster(folder)
-    return network, forecaster, explain_response.weights_of(folder, forecaster), PRICES[-config.window :]
+    return network, forecaster, attribution.served_weights(folder, forecaster), PRICES[-config.window :]
 
 
 def states(network, x):
@@ -53,7 +53,7 @@ def states(network, x):
 
 def test_the_states_of_each_day_are_those_that_pytorch_passes_on(one):
     network, forecaster, weights, prices = one
-    found = attribution.explain(forecaster, weights, prices)
+    found = attribution.attribute_forecast(forecaster, weights, prices)
     with torch.no_grad():
         x, _ = network.scaling.encode(torch.from_numpy(prices[None]))
     x = x.float().unsqueeze(-1)
@@ -69,7 +69,7 @@ def test_the_states_of_each_day_are_those_that_pytorch_passes_on(one):
 def test_the_gate_that_keeps_is_pytorchs(one):
     """From the state before and the day's input, by torch's functions on the module's own parameters."""
     network, forecaster, weights, prices = one
-    found = attribution.explain(forecaster, weights, prices)
+    found = attribution.attribute_forecast(forecaster, weights, prices)
     if weights.cell == "rnn":
         assert found.kept == [None] * 3  # it has none
         return
@@ -89,7 +89,7 @@ def test_the_gate_that_keeps_is_pytorchs(one):
 
 def test_the_contributions_are_those_of_paths_that_end_in_the_real_last_price(one):
     network, forecaster, weights, prices = one
-    found = attribution.explain(forecaster, weights, prices)
+    found = attribution.attribute_forecast(forecaster, weights, prices)
     window, medians, widths = len(prices), [], []
     for known in range(window):
         path = [float(price) * float(prices[-1] / prices[known]) for price in prices[: known + 1]]
@@ -109,7 +109,7 @@ def test_the_contributions_are_those_of_paths_that_end_in_the_real_last_price(on
 def test_the_answer_holds_what_the_cell_has_and_no_more(one):
     _, forecaster, weights, _ = one
     request = ExplainRequest(PRICES.tolist(), detail="full")
-    body = json.loads(explain_response.msgspec.json.encode(explain_response.answer(Run(forecaster), weights, request)))
+    body = json.loads(msgspec.json.encode(explain_forecast(Inference(forecaster), weights, request)))
     config = forecaster.manifest
     assert [body[name] for name in ("cell", "layers", "units", "window")] == [
         *(config.cell, config.layers, config.hidden_size, config.window),

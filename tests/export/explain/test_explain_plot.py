@@ -11,10 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from export.explain.figure import LOOK, METADATA, explanation_figure, save_explanation
-from lambda_fn.api import explain_response, forecast_response
-from lambda_fn.api.deadline import Run
-from lambda_fn.api.request import ExplainRequest, PredictRequest
-from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.api.explain_response import explain_forecast
+from lambda_fn.api.forecast_response import forecast_one
+from lambda_fn.api.request_body import ExplainRequest, PredictRequest
+from lambda_fn.model.attribution import served_weights
+from lambda_fn.model.forecaster import Forecaster, Inference
 from tests.lambda_fn.conftest import MODELS
 
 UNITS = 50
@@ -26,10 +27,10 @@ CLOSES[50:] *= 0.8
 def told(closes=CLOSES):
     """The answer in full, dated, and the forecast's steps."""
     forecaster = Forecaster(MODELS)
-    run, weights = Run(forecaster), explain_response.weights_of(MODELS, forecaster)
+    inference, weights = Inference(forecaster), served_weights(MODELS, forecaster)
     last_date = np.datetime64("2021-03-26").item()
-    found = explain_response.answer(run, weights, ExplainRequest(closes.tolist(), last_date=last_date, detail="full"))
-    steps = forecast_response.answer(run, PredictRequest(closes.tolist())).steps
+    found = explain_forecast(inference, weights, ExplainRequest(closes.tolist(), last_date=last_date, detail="full"))
+    steps = forecast_one(inference, PredictRequest(closes.tolist())).steps
     return msgspec.to_builtins(found), msgspec.to_builtins(steps)
 
 

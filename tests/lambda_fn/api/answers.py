@@ -1,4 +1,4 @@
-"""What an answer must be, whatever came."""
+"""Check what must be true of any answer."""
 
 import base64
 import contextlib
@@ -8,12 +8,12 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import forecaster, handler, routes
 from tests.lambda_fn.conftest import Context
 
 PREDICT, EXPLAIN, INFER = "/predict", "/explain", "/v2/models/efemera/infer"
 LARGEST_RESPONSE = 6_291_556  # bytes; Lambda's own words: "exceeded maximum allowed payload size (6291556 bytes)"
-LABELS = {path.replace(api.forecaster.manifest.model_version, "{version}") for path in api.routes} | {"none"}
+LABELS = {path.replace(forecaster.manifest.model_version, "{version}") for path in routes} | {"none"}
 
 
 class Answer(NamedTuple):
@@ -26,33 +26,33 @@ class Answer(NamedTuple):
     printed: str
 
 
-def answered(asked, handler=api.handler):
-    """The answer to an event, held to all that must be true of any."""
+def answered(asked, handler=handler):
+    """Answer an event, and check all that must be true of any answer."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        found = handler(asked, Context())
-    return checked(found, printed.getvalue())
+        response = handler(asked, Context())
+    return checked(response, printed.getvalue())
 
 
-def checked(found, printed):
-    """The answer decoded. Raises `AssertionError` if it is none that API Gateway, a client or CloudWatch can read."""
-    assert isinstance(found, dict), found
-    assert set(found) <= {"statusCode", "headers", "body", "isBase64Encoded", "cookies"}, set(found)
-    assert found.get("cookies", []) == []
-    sent = json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # as Lambda's runtime sends it
+def checked(response, printed):
+    """Decode an answer. Raises `AssertionError` if it is none that API Gateway, a client or CloudWatch can read."""
+    assert isinstance(response, dict), response
+    assert set(response) <= {"statusCode", "headers", "body", "isBase64Encoded", "cookies"}, set(response)
+    assert response.get("cookies", []) == []
+    sent = json.dumps(response, ensure_ascii=False, allow_nan=False).encode()  # as Lambda's runtime sends it
     assert len(sent) <= LARGEST_RESPONSE, f"{len(sent):,} bytes are more than Lambda lets through"
-    status = found["statusCode"]
+    status = response["statusCode"]
     assert type(status) is int
-    assert 200 <= status < 300 or 400 <= status < 500, f"{status}: {found['body'][:300]}"
-    for name, value in found["headers"].items():
+    assert 200 <= status < 300 or 400 <= status < 500, f"{status}: {response['body'][:300]}"
+    for name, value in response["headers"].items():
         assert re.fullmatch(r"[A-Za-z0-9-]+", name), name
         assert isinstance(value, str)
         assert re.fullmatch(r"[ -~]*", value), (name, value)
-    headers = {name.lower(): value for name, value in found["headers"].items()}
-    assert len(headers) == len(found["headers"])
+    headers = {name.lower(): value for name, value in response["headers"].items()}
+    assert len(headers) == len(response["headers"])
     assert len(headers["x-request-id"]) <= 128
-    content = found["body"].encode()
-    if found.get("isBase64Encoded"):
+    content = response["body"].encode()
+    if response.get("isBase64Encoded"):
         assert headers["content-encoding"] == "gzip"
         content = gzip.decompress(base64.b64decode(content, validate=True))
     if status < 300 and headers["content-type"] == "text/html; charset=utf-8":

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler
 from tests.lambda_fn.api.answers import EXPLAIN, INFER, PREDICT, answered
 from tests.lambda_fn.api.hostile_bodies import BODIES, RIGHT
 from tests.lambda_fn.conftest import event
@@ -23,13 +23,13 @@ PATHS = {"predict": PREDICT, "explain": EXPLAIN, "infer": INFER}
 def hungry(asked, context):
     """A handler that takes a hundred bytes for each of the body, 600 MB of the largest."""
     eaten = asked["body"].encode() * 100
-    return api.handler({**asked, "body": eaten[:0].decode()}, context)
+    return handler({**asked, "body": eaten[:0].decode()}, context)
 
 
 def endless(asked, context):
     """A handler that never ends."""
     while True:
-        api.handler({**asked, "body": ""}, context)
+        handler({**asked, "body": ""}, context)
 
 
 def fallen(asked, context):  # noqa: ARG001
@@ -37,7 +37,7 @@ def fallen(asked, context):  # noqa: ARG001
     raise MemoryError(len(asked["body"]))
 
 
-HANDLERS = {"api": api.handler, "hungry": hungry, "endless": endless, "fallen": fallen}
+HANDLERS = {"api": handler, "hungry": hungry, "endless": endless, "fallen": fallen}
 
 
 def asked_with(body, path):

@@ -1,4 +1,4 @@
-"""What the README and the protocol say a right request is, read once more: shares nothing with the API."""
+"""Judge requests by the README and the protocol, independently: shares nothing with the API."""
 
 import datetime
 import json
@@ -20,7 +20,7 @@ def read(body, errors="strict"):
 
 
 def is_text(value):
-    """Whether UTF-8 can hold it, which half of a surrogate pair keeps it from."""
+    """Return whether UTF-8 can hold it, which half of a surrogate pair keeps it from."""
     return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
 
 
@@ -53,50 +53,57 @@ def are_series(value):
 
 
 def is_right_explanation(body):
-    """Whether POST /explain must answer this body with 200."""
-    found = read(body)
-    if not isinstance(found, dict) or set(found) - {"prices", "last_date", "calendar", "detail"}:
+    """Return whether POST /explain must answer this body with 200."""
+    request = read(body)
+    if not isinstance(request, dict) or set(request) - {"prices", "last_date", "calendar", "detail"}:
         return False
-    if not is_history(found.get("prices")) or found.get("detail") not in (None, "days", "full"):
+    if not is_history(request.get("prices")) or request.get("detail") not in (None, "days", "full"):
         return False
-    last_date, calendar = found.get("last_date"), found.get("calendar")
+    last_date, calendar = request.get("last_date"), request.get("calendar")
     is_dated = last_date is None or is_day(last_date)
     return is_dated and (calendar is None or (calendar in CALENDARS and last_date is not None))
 
 
 def is_right(body):
-    """Whether POST /predict must answer this body with 200."""
-    found = read(body)
-    if not isinstance(found, dict) or set(found) - {"prices", "series", "horizon", "levels", "last_date", "calendar"}:
+    """Return whether POST /predict must answer this body with 200."""
+    request = read(body)
+    if not isinstance(request, dict) or set(request) - {
+        "prices",
+        "series",
+        "horizon",
+        "levels",
+        "last_date",
+        "calendar",
+    }:
         return False
-    given_fields = {name: value for name, value in found.items() if value is not None}
+    given_fields = {name: value for name, value in request.items() if value is not None}
     horizon, levels = given_fields.get("horizon", 1.0), given_fields.get("levels", [])
     return (
         ("prices" in given_fields) != ("series" in given_fields)
-        and ("prices" not in given_fields or is_history(found["prices"]))
-        and ("series" not in given_fields or are_series(found["series"]))
+        and ("prices" not in given_fields or is_history(request["prices"]))
+        and ("series" not in given_fields or are_series(request["series"]))
         and is_number(horizon, 1, 5)
         and horizon == int(horizon)
         and isinstance(levels, list)
         and len(levels) <= 20
         and all(isinstance(level, float) and level in LEVELS for level in levels)
-        and ("last_date" not in given_fields or is_day(found["last_date"]))
-        and ("calendar" not in given_fields or (found["calendar"] in CALENDARS and "last_date" in given_fields))
+        and ("last_date" not in given_fields or is_day(request["last_date"]))
+        and ("calendar" not in given_fields or (request["calendar"] in CALENDARS and "last_date" in given_fields))
     )
 
 
 def is_right_inference(body):
-    """Whether the Open Inference Protocol's `infer` must answer this body with 200; None where it may, or may not.
+    """Return whether the Open Inference Protocol's `infer` must answer this body with 200; None where it may.
 
     What is beside the protocol's fields is for nobody: broken UTF-8, half a surrogate pair or a number beyond doubles
     is not looked for there.
     """
-    found = read(body, "replace")
+    request = read(body, "replace")
     if re.search(r"\ufffd|\\ud|NaN|Infinity|1e400|\d{400}", body.decode(errors="replace")):
         return None
-    if not isinstance(found, dict) or not isinstance(found.get("inputs"), list) or len(found["inputs"]) != 1:
+    if not isinstance(request, dict) or not isinstance(request.get("inputs"), list) or len(request["inputs"]) != 1:
         return False
-    (tensor,), outputs, name = found["inputs"], found.get("outputs"), found.get("id")
+    (tensor,), outputs, name = request["inputs"], request.get("outputs"), request.get("id")
     outputs = [] if outputs is None else outputs
     if not isinstance(tensor, dict) or not isinstance(outputs, list):
         return False
@@ -123,7 +130,7 @@ def is_right_inference(body):
 
 
 def is_event(asked):
-    """Whether this has what payload format 2.0 always has, and the parts that are read have their types."""
+    """Return whether this has what payload format 2.0 always has, and the parts that are read have their types."""
 
     def has(part, name, *types):
         return name not in part or type(part[name]) in types

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambda_fn import telemetry
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler
 from tests.lambda_fn.conftest import Context, event
 
 
 def call(*arguments, **named):
     """Status, headers and decoded body of one request."""
-    found = api.handler(event(*arguments, **named), Context())
-    return found["statusCode"], {k.lower(): v for k, v in found["headers"].items()}, json.loads(found["body"])
+    response = handler(event(*arguments, **named), Context())
+    return response["statusCode"], {k.lower(): v for k, v in response["headers"].items()}, json.loads(response["body"])
 
 
 def problem(*arguments, **named):
@@ -146,19 +146,19 @@ def test_every_fault_is_named_at_once(walk):
     ],
 )
 def test_a_wrong_field_is_named(body, pointer, detail):
-    status, found = problem(body)
+    status, response = problem(body)
     assert status == 422
-    assert found["errors"][0]["pointer"] == pointer
-    assert found["errors"][0]["detail"].startswith(detail)
+    assert response["errors"][0]["pointer"] == pointer
+    assert response["errors"][0]["detail"].startswith(detail)
 
 
 @pytest.mark.parametrize(
     "body", [None, "", "{", "prices=1", '{"prices": [1,]}', '{"prices": [40.0}', "[" * 100_000, "\ufeff{}"]
 )
 def test_a_body_that_is_no_json_is_400(body):
-    status, found = problem(body)
+    status, response = problem(body)
     assert status == 400
-    assert found["detail"].startswith("the body is not JSON")
+    assert response["detail"].startswith("the body is not JSON")
 
 
 def test_a_base64_body_is_read(walk):
@@ -190,10 +190,10 @@ def test_another_content_type_is_415_and_told_what_to_send(walk, kind):
     [("/predict", "GET", "POST"), ("/predict", "DELETE", "POST"), ("/health", "POST", "GET, HEAD")],
 )
 def test_a_wrong_method_is_405_and_says_which_is_right(path, method, allowed):
-    found = api.handler(event("{}", path=path, method=method), Context())
-    assert found["statusCode"] == 405
-    assert found["headers"]["Allow"] == allowed
-    assert allowed in json.loads(found["body"])["detail"]
+    response = handler(event("{}", path=path, method=method), Context())
+    assert response["statusCode"] == 405
+    assert response["headers"]["Allow"] == allowed
+    assert allowed in json.loads(response["body"])["detail"]
 
 
 @pytest.mark.parametrize("path", ["/pages", "/predict/", "/Predict", "/predict/1", "/../health", "//predict"])
@@ -214,7 +214,7 @@ def test_a_fault_of_ours_is_500_with_its_stack_in_the_log_and_no_price_anywhere(
     def fail(*_):
         raise RuntimeError(f"lost {walk[-1]}")
 
-    monkeypatch.setattr(api, "answer", fail)
+    monkeypatch.setattr("lambda_fn.api.handler.forecast_one", fail)
     status, body = problem({"prices": walk})
     logged = capsys.readouterr().out + "".join(map(telemetry.logger.registered_formatter.format, caplog.records))
     assert status == 500

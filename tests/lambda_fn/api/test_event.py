@@ -1,14 +1,17 @@
-"""What API Gateway sends: stages, base paths, headers in any case, and what is no event of its."""
+"""Events of API Gateway: stages, base paths, headers in any case, and what is none."""
 
 import json
 
 import pytest
 
 from lambda_fn.api import event as events
-from lambda_fn.api import handler as api
-from lambda_fn.api.event import read_event
+from lambda_fn.api.handler import handler
 from lambda_fn.api.problem_details import Refusal
 from tests.lambda_fn.conftest import Context, event
+
+
+def read(asked):
+    return events.read_event(asked, Context(), None, ())
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,7 @@ from tests.lambda_fn.conftest import Context, event
 def test_a_stage_is_no_part_of_the_path(stage, raw_path, path):
     asked = event(path=raw_path)
     asked["requestContext"]["stage"] = stage
-    assert read_event(asked).path == path
+    assert read(asked).path == path
 
 
 @pytest.mark.parametrize("path", ["/prices/v1/predict", "/predict", "/prod/prices/v1/predict"])
@@ -33,24 +36,24 @@ def test_behind_a_base_path_the_api_is_the_same(path, walk, monkeypatch):
     monkeypatch.setattr(events, "BASE_PATH", "/prices/v1")
     asked = event({"prices": walk}, path=path)
     asked["requestContext"]["stage"] = "prod"
-    assert api.handler(asked, Context())["statusCode"] == 200
+    assert handler(asked, Context())["statusCode"] == 200
 
 
 def test_a_stage_that_names_its_base_path_is_believed(walk, monkeypatch):
     monkeypatch.setattr(events, "BASE_PATH", "/elsewhere")
     asked = event({"prices": walk}, path="/prices/v1/predict")
-    assert api.handler(asked, Context())["statusCode"] == 404
+    assert handler(asked, Context())["statusCode"] == 404
     asked["stageVariables"] = {"basePath": "/prices/v1/"}
-    assert api.handler(asked, Context())["statusCode"] == 200
+    assert handler(asked, Context())["statusCode"] == 200
     card = event(path="/openapi.json", method="GET") | {"stageVariables": {"basePath": "/prices/v1"}}
-    assert json.loads(api.handler(card, Context())["body"])["servers"] == [{"url": "/prices/v1"}]
+    assert json.loads(handler(card, Context())["body"])["servers"] == [{"url": "/prices/v1"}]
 
 
 def test_the_openapi_document_says_where_the_api_is():
     for stage, path, server in (("$default", "/openapi.json", "/"), ("prod", "/prod/openapi.json", "/prod")):
         asked = event(path=path, method="GET")
         asked["requestContext"]["stage"] = stage
-        assert json.loads(api.handler(asked, Context())["body"])["servers"] == [{"url": server}]
+        assert json.loads(handler(asked, Context())["body"])["servers"] == [{"url": server}]
 
 
 @pytest.mark.parametrize(("base_path", "stage"), [("/v2", "$default"), ("/", "v2"), ("/", "predict")])
@@ -60,31 +63,31 @@ def test_a_base_path_or_stage_called_like_a_path_hides_none(base_path, stage, wa
         for path, method in (("/v2", "GET"), ("/v2/health/live", "GET"), ("/predict", "POST")):
             asked = event({"prices": walk}, path=prefix + path, method=method)
             asked["requestContext"]["stage"] = stage
-            assert api.handler(asked, Context())["statusCode"] == 200, prefix + path
+            assert handler(asked, Context())["statusCode"] == 200, prefix + path
 
 
 def test_behind_a_base_path_that_aws_leaves_out_the_document_still_names_it(monkeypatch):
     monkeypatch.setattr(events, "BASE_PATH", "/forecasts")
     for path in ("/openapi.json", "/forecasts/openapi.json"):
-        found = api.handler(event(path=path, method="GET"), Context())
-        assert json.loads(found["body"])["servers"] == [{"url": "/forecasts"}]
+        response = handler(event(path=path, method="GET"), Context())
+        assert json.loads(response["body"])["servers"] == [{"url": "/forecasts"}]
 
 
 @pytest.mark.parametrize("name", ["content-type", "Content-Type", "CONTENT-TYPE"])
 def test_a_header_counts_in_any_case(name):
     asked = event({})
     asked["headers"] = {"host": "x", name: "text/plain"}
-    assert api.handler(asked, Context())["statusCode"] == 415
+    assert handler(asked, Context())["statusCode"] == 415
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip"])
 def test_a_packed_body_is_refused_and_told_how_to_come(coding, walk):
     asked = event({"prices": walk})
     asked["headers"]["content-encoding"] = coding
-    found = api.handler(asked, Context())
-    assert (found["statusCode"], found["headers"]["Accept-Encoding"]) == (415, "identity")
+    response = handler(asked, Context())
+    assert (response["statusCode"], response["headers"]["Accept-Encoding"]) == (415, "identity")
     asked["headers"]["content-encoding"] = "identity"
-    assert api.handler(asked, Context())["statusCode"] == 200
+    assert handler(asked, Context())["statusCode"] == 200
 
 
 @pytest.mark.parametrize(
@@ -103,16 +106,16 @@ def test_a_packed_body_is_refused_and_told_how_to_come(coding, walk):
     ],
 )
 def test_what_is_no_event_of_an_http_api_is_400_and_says_so(wrong):
-    found = api.handler(wrong, Context())
-    problem = json.loads(found["body"])
-    assert (found["statusCode"], problem["instance"]) == (400, "lambda-1")
+    response = handler(wrong, Context())
+    problem = json.loads(response["body"])
+    assert (response["statusCode"], problem["instance"]) == (400, "lambda-1")
     assert "API Gateway HTTP API, payload format 2.0" in problem["detail"]
-    assert found["headers"]["Content-Type"] == "application/problem+json"
-    assert found["headers"]["X-Request-Id"] == "lambda-1"
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    assert response["headers"]["X-Request-Id"] == "lambda-1"
     with pytest.raises(Refusal):
-        read_event(wrong)
+        read(wrong)
 
 
 def test_a_request_without_anything_optional_is_answered(walk):
     bare = {"rawPath": "/predict", "requestContext": {"http": {"method": "POST"}}, "body": json.dumps({"prices": walk})}
-    assert api.handler(bare, None)["statusCode"] == 200
+    assert handler(bare, None)["statusCode"] == 200

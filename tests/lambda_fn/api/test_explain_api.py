@@ -15,8 +15,8 @@ import sys
 import numpy as np
 import pytest
 
-from lambda_fn.api import explain_response
-from lambda_fn.api import handler as api
+from lambda_fn import telemetry
+from lambda_fn.api.handler import forecaster, handler
 from lambda_fn.model import attribution, gates
 from lambda_fn.model.sessions import Sessions
 from tests.lambda_fn.api.answers import answered
@@ -32,21 +32,21 @@ def ask(body, **named):
     return answered(event(body, path="/explain", **named))
 
 
-def pointers(found):
-    return [fault["pointer"] for fault in found.body["errors"]]
+def pointers(answer):
+    return [fault["pointer"] for fault in answer.body["errors"]]
 
 
 def test_an_explanation_says_what_predict_says_and_why(walk):
-    found = ask({"prices": walk})
+    answer = ask({"prices": walk})
     forecast = answered(event({"prices": walk})).body
-    assert found.status == 200
+    assert answer.status == 200
     for name in ("predicted_price", "last_price", "verdict", "model_version", "model_digest", "warnings"):
-        assert found.body[name] == forecast[name]
+        assert answer.body[name] == forecast[name]
     low, high = forecast["steps"][0]["intervals"]["80"]
-    assert found.body["forecast"] == {"median": forecast["predicted_price"], "width": high - low}
-    shape = [found.body[name] for name in ("cell", "layers", "units", "window", "level")]
+    assert answer.body["forecast"] == {"median": forecast["predicted_price"], "width": high - low}
+    shape = [answer.body[name] for name in ("cell", "layers", "units", "window", "level")]
     assert shape == ["lstm", 2, 50, 60, 80]
-    assert found.body["agreement"]["difference"] <= found.body["agreement"]["tolerance"] < 1e-4
+    assert answer.body["agreement"]["difference"] <= answer.body["agreement"]["tolerance"] < 1e-4
 
 
 def test_days_stand_oldest_first_and_their_contributions_add_up(walk):
@@ -62,12 +62,12 @@ def test_days_stand_oldest_first_and_their_contributions_add_up(walk):
 
 
 def test_each_layer_of_a_day_is_the_mean_of_its_units(walk):
-    found = attribution.explain(api.forecaster, gates.load_weights(MODELS / "weights.npz"), np.array(walk))
+    attributed = attribution.attribute_forecast(forecaster, gates.load_weights(MODELS / "weights.npz"), np.array(walk))
     days = ask({"prices": walk}).body["days"]
     for day in (0, 30, 59):
         for number, layer in enumerate(days[day]["layers"]):
             assert [*layer] == [*GATES, "closed", "kept"]
-            units = {name: found.layers[number][name][day].tolist() for name in GATES}
+            units = {name: attributed.layers[number][name][day].tolist() for name in GATES}
             for name in ("forget", "input", "output"):
                 assert layer[name] == pytest.approx(math.fsum(units[name]) / 50, rel=1e-12)
             for name in ("candidate", "cell", "hidden"):
@@ -87,8 +87,8 @@ def test_in_full_every_gate_comes_and_nothing_else_changes(walk):
     full, short = (ask({"prices": walk, "detail": detail}).body for detail in ("full", "days"))
     layers = full.pop("gates")
     assert full == short == ask({"prices": walk, "detail": None}).body
-    found = attribution.explain(api.forecaster, gates.load_weights(MODELS / "weights.npz"), np.array(walk))
-    for layer, told in zip(found.layers, layers, strict=True):
+    attributed = attribution.attribute_forecast(forecaster, gates.load_weights(MODELS / "weights.npz"), np.array(walk))
+    for layer, told in zip(attributed.layers, layers, strict=True):
         assert sorted(told.pop("order")) == list(range(50))
         assert [*told] == GATES
         assert all(np.allclose(told[name], layer[name], rtol=0, atol=5.1e-7) for name in GATES)
@@ -100,24 +100,24 @@ def dates(**asked):
 
 
 def test_days_are_dated_back_over_the_sessions_of_the_calendar():
-    found, warnings = dates(last_date="2026-11-23", calendar="BVMF")
-    assert (found[-1], warnings) == ("2026-11-23", [])
-    assert "2026-11-20" not in found  # a holiday in São Paulo
+    answer, warnings = dates(last_date="2026-11-23", calendar="BVMF")
+    assert (answer[-1], warnings) == ("2026-11-23", [])
+    assert "2026-11-20" not in answer  # a holiday in São Paulo
     sessions = Sessions(MODELS)
-    for one, following in itertools.pairwise(found):
+    for one, following in itertools.pairwise(answer):
         [expected] = sessions.after("BVMF", datetime.date.fromisoformat(one), 1)
         assert following == expected
 
 
 def test_without_a_calendar_days_are_weekdays_and_without_a_date_there_are_none():
-    found, _ = dates(last_date="2021-03-08")
-    assert found[-3:] == ["2021-03-04", "2021-03-05", "2021-03-08"]
+    answer, _ = dates(last_date="2021-03-08")
+    assert answer[-3:] == ["2021-03-04", "2021-03-05", "2021-03-08"]
     assert dates() == ([None] * 60, [])
 
 
 def test_days_before_the_calendar_begins_have_no_date_and_a_warning():
-    found, warnings = dates(last_date="2026-01-06", calendar="BVMF")
-    assert found == [None] * 57 + ["2026-01-02", "2026-01-05", "2026-01-06"]
+    answer, warnings = dates(last_date="2026-01-06", calendar="BVMF")
+    assert answer == [None] * 57 + ["2026-01-02", "2026-01-05", "2026-01-06"]
     assert warnings == ["undated"]
     assert dates(last_date="2020-01-06", calendar="XNYS")[0] == [None] * 59 + ["2020-01-06"]
     assert dates(last_date="0001-01-02")[0][-3:] == [None, "0001-01-01", "0001-01-02"]
@@ -149,16 +149,16 @@ def test_a_window_without_movement_is_explained_without_a_note():
     ],
 )
 def test_a_wrong_request_is_told_where(body, pointer, detail):
-    found = ask(body)
-    assert found.status == 422
-    assert found.body["errors"][0]["pointer"] == pointer
-    assert found.body["errors"][0]["detail"].startswith(detail)
-    assert (found.line["route"], found.line["Series"]) == ("/explain", 0)
+    answer = ask(body)
+    assert answer.status == 422
+    assert answer.body["errors"][0]["pointer"] == pointer
+    assert answer.body["errors"][0]["detail"].startswith(detail)
+    assert (answer.line["route"], answer.line["Series"]) == ("/explain", 0)
 
 
 def test_every_fault_is_named_at_once():
-    found = ask({"prices": [*PRICES, "a"], "detail": 3, "last_date": 5, "calendar": "x", "horizon": 9})
-    assert pointers(found) == ["/horizon", "/prices/60", "/detail", "/last_date", "/calendar"]
+    answer = ask({"prices": [*PRICES, "a"], "detail": 3, "last_date": 5, "calendar": "x", "horizon": 9})
+    assert pointers(answer) == ["/horizon", "/prices/60", "/detail", "/last_date", "/calendar"]
 
 
 def test_a_body_that_is_no_json_is_400():
@@ -167,8 +167,8 @@ def test_a_body_that_is_no_json_is_400():
 
 def test_it_takes_post_alone():
     for method in ("GET", "HEAD", "PUT"):
-        found = answered(event(None, path="/explain", method=method))
-        assert (found.status, found.headers["allow"], found.line["route"]) == (405, "POST", "/explain")
+        answer = answered(event(None, path="/explain", method=method))
+        assert (answer.status, answer.headers["allow"], answer.line["route"]) == (405, "POST", "/explain")
 
 
 def test_one_series_is_logged_as_one_whatever_was_asked_of_the_model(walk):
@@ -180,28 +180,27 @@ def test_one_series_is_logged_as_one_whatever_was_asked_of_the_model(walk):
 def test_a_client_that_takes_gzip_gets_it(walk):
     asked = event({"prices": walk}, path="/explain")
     asked["headers"]["accept-encoding"] = "gzip"
-    found = api.handler(asked, Context())
-    assert found["headers"]["Content-Encoding"] == "gzip"
-    assert json.loads(gzip.decompress(base64.b64decode(found["body"]))) == ask({"prices": walk}).body
+    answer = handler(asked, Context())
+    assert answer["headers"]["Content-Encoding"] == "gzip"
+    assert json.loads(gzip.decompress(base64.b64decode(answer["body"]))) == ask({"prices": walk}).body
 
 
 def test_an_invocation_that_is_about_to_end_is_told_to_come_again(walk):
-    found = api.handler(event({"prices": walk}, path="/explain"), Ending(10))
-    assert (found["statusCode"], found["headers"]["Retry-After"]) == (503, "1")
-    assert api.handler(event({"prices": walk}, path="/explain"), Ending(10_000))["statusCode"] == 200
+    answer = handler(event({"prices": walk}, path="/explain"), Ending(10))
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "1")
+    assert handler(event({"prices": walk}, path="/explain"), Ending(10_000))["statusCode"] == 200
 
 
 def test_equations_that_are_not_the_graph_explain_nothing_and_are_logged(walk, monkeypatch):
     weights = gates.load_weights(MODELS / "weights.npz")
     off = dataclasses.replace(weights, arrays={**weights.arrays, "linear.bias": weights.arrays["linear.bias"] + 0.01})
-    monkeypatch.setattr(explain_response, "weights_of", lambda *_: off)
+    monkeypatch.setattr(attribution, "served_weights", lambda *_: off)
     printed = io.StringIO()
-    handler = api.telemetry.logger.registered_handler
-    monkeypatch.setattr(handler, "stream", printed)
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", printed)
     with contextlib.redirect_stdout(printed):
-        found = api.handler(event({"prices": walk}, path="/explain"), Context())
-    problem = json.loads(found["body"])
-    assert (found["statusCode"], found["headers"]["Content-Type"]) == (500, "application/problem+json")
+        answer = handler(event({"prices": walk}, path="/explain"), Context())
+    problem = json.loads(answer["body"])
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (500, "application/problem+json")
     assert "did not pass its self-check" in problem["detail"]
     logged, line = (json.loads(text) for text in printed.getvalue().splitlines())
     assert (logged["message"], logged["request_id"]) == ("self-check failed", problem["instance"])
@@ -211,6 +210,6 @@ def test_equations_that_are_not_the_graph_explain_nothing_and_are_logged(walk, m
 
 def test_a_process_that_starts_loads_nothing_of_it():
     late = "{'lambda_fn.model.gates', 'lambda_fn.model.attribution', 'lambda_fn.api.explain_response', 'zipfile'}"
-    code = f"import sys, lambda_fn.api.handler; found = {late} & {{*sys.modules}}; assert not found, found"
+    code = f"import sys, lambda_fn.api.handler; answer = {late} & {{*sys.modules}}; assert not answer, answer"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

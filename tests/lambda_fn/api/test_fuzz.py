@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler, routes
 from tests.lambda_fn.api.answers import EXPLAIN, INFER, PREDICT, answered
 from tests.lambda_fn.api.odd_bodies import GOOD, HALVES, INFERENCES, REQUESTS, ROUTES, TYPES, WALK, mutated
 from tests.lambda_fn.api.odd_events import ANY
@@ -48,9 +48,9 @@ def _count(request):
 def ask(asked):
     """The answer to an event, held to all that must be true of any, and counted."""
     note(ascii(asked)[:3000])
-    found = answered(asked)
-    cases.append(found.status)
-    return found
+    answer = answered(asked)
+    cases.append(answer.status)
+    return answer
 
 
 def finite(value):
@@ -62,41 +62,41 @@ def finite(value):
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def check_forecasts(body, found):
+def check_forecasts(body, answer):
     """A 200 where the README allows one and nowhere else, and the last price is the request's own."""
-    assert (found.status == 200) is is_right(body), (found.status, found.body, body[:300])
-    if found.status == 200:
+    assert (answer.status == 200) is is_right(body), (answer.status, answer.body, body[:300])
+    if answer.status == 200:
         asked = read(body)
-        assert finite(found.body)
+        assert finite(answer.body)
         if asked.get("prices") is not None:
-            assert found.body["last_price"] == asked["prices"][-1]
+            assert answer.body["last_price"] == asked["prices"][-1]
         else:
-            assert [one["id"] for one in found.body["forecasts"]] == [one["id"] for one in asked["series"]]
-            for one, told in zip(asked["series"], found.body["forecasts"], strict=True):
+            assert [one["id"] for one in answer.body["forecasts"]] == [one["id"] for one in asked["series"]]
+            for one, told in zip(asked["series"], answer.body["forecasts"], strict=True):
                 assert ("error" not in told) is is_history(one.get("prices"))
 
 
-def check_tensors(body, found):
+def check_tensors(body, answer):
     """A 200 where the protocol allows one and nowhere else, with as many windows as the request has."""
     right = is_right_inference(body)
-    assert right is None or (found.status == 200) is right, (found.status, found.body, body[:300])
-    if found.status == 200:
+    assert right is None or (answer.status == 200) is right, (answer.status, answer.body, body[:300])
+    if answer.status == 200:
         asked = read(body, "replace")
-        assert finite(found.body)
-        assert found.body.get("id") == asked.get("id")
+        assert finite(answer.body)
+        assert answer.body.get("id") == asked.get("id")
         wanted = [one["name"] for one in asked.get("outputs") or []] or ["predicted_price", "quantiles"]
-        assert [one["name"] for one in found.body["outputs"]] == wanted
-        for one in found.body["outputs"]:
+        assert [one["name"] for one in answer.body["outputs"]] == wanted
+        for one in answer.body["outputs"]:
             assert one["shape"][0] == asked["inputs"][0]["shape"][0]
             assert len(one["data"]) == math.prod(one["shape"])
 
 
-def check_explanation(body, found):
+def check_explanation(body, answer):
     """A 200 where the README allows one and nowhere else, every number finite, and of the request's own closes."""
-    assert (found.status == 200) is is_right_explanation(body), (found.status, found.body, body[:300])
-    if found.status == 200:
-        assert finite(found.body)
-        assert [day["price"] for day in found.body["days"]] == read(body)["prices"][-60:]
+    assert (answer.status == 200) is is_right_explanation(body), (answer.status, answer.body, body[:300])
+    if answer.status == 200:
+        assert finite(answer.body)
+        assert [day["price"] for day in answer.body["days"]] == read(body)["prices"][-60:]
 
 
 def posted(body, path, content_type="application/json"):
@@ -121,10 +121,10 @@ def test_any_bytes_on_any_route_are_answered(data):
     else:
         text = data.draw(st.none() | st.text(st.characters(codec=None, exclude_categories=()), max_size=100))
         asked = event(text, path=path, method=method, content_type=kind, encoded=data.draw(st.booleans()))
-    found = ask(asked)
-    assert (found.status == 404) is (path not in ROUTES)
-    if found.status == 200:
-        assert method in api.routes[path].split(", ")
+    answer = ask(asked)
+    assert (answer.status == 404) is (path not in ROUTES)
+    if answer.status == 200:
+        assert method in routes[path]
 
 
 @fuzz
@@ -169,22 +169,22 @@ def test_an_inference_request_of_odd_values_is_answered_just_where_the_protocol_
 @fuzz
 @given(ANY)
 def test_any_event_is_answered_and_told_from_what_is_none(asked):
-    found = ask(asked)
-    is_none = found.status == 400 and found.body["detail"].startswith("this is no event of an API Gateway HTTP API")
+    answer = ask(asked)
+    is_none = answer.status == 400 and answer.body["detail"].startswith("this is no event of an API Gateway HTTP API")
     assert is_none is not is_event(asked)
     if is_none:
-        assert found.headers["x-request-id"] == "lambda-1"
-        assert found.line["route"] == "none"
+        assert answer.headers["x-request-id"] == "lambda-1"
+        assert answer.line["route"] == "none"
         return
     wanted = asked["requestContext"].get("requestId") or "lambda-1"
     kept = "".join(letter for letter in wanted[:128] if 32 <= ord(letter) < 127)
-    assert found.headers["x-request-id"] == (kept or "lambda-1")
+    assert answer.headers["x-request-id"] == (kept or "lambda-1")
     path, stage = asked["rawPath"], asked["requestContext"].get("stage", "$default")
     if stage != "$default" and (path == f"/{stage}" or path.startswith(f"/{stage}/")):
         path = path[len(stage) + 1 :] or "/"
-    assert (found.status == 404) is (path not in ROUTES)
+    assert (answer.status == 404) is (path not in ROUTES)
     if path in ROUTES:
-        assert (found.status == 405) is (asked["requestContext"]["http"]["method"] not in api.routes[path].split(", "))
+        assert (answer.status == 405) is (asked["requestContext"]["http"]["method"] not in routes[path])
 
 
 # The checks can fail
@@ -211,7 +211,7 @@ def test_an_answer_that_is_none_would_be_seen(spoiled):
     good = event({"prices": WALK})
     assert answered(good).status == 200
     with pytest.raises((AssertionError, KeyError, ValueError)):
-        answered(good, lambda asked, context: {**api.handler(asked, context), **spoiled})
+        answered(good, lambda asked, context: {**handler(asked, context), **spoiled})
 
 
 @pytest.mark.parametrize(

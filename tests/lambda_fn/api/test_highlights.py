@@ -20,23 +20,23 @@ def explained(forecaster):
     weights, closes = gates.load_weights(MODELS / "weights.npz"), walks(20, seed=8)
     for number, window in enumerate(closes):
         window[10 + number :] *= 0.8
-    return [attribution.explain(forecaster, weights, window) for window in closes]
+    return [attribution.attribute_forecast(forecaster, weights, window) for window in closes]
 
 
 @pytest.fixture
 def calm(explained):
     """An explanation in which each day is as the next."""
-    found = explained[0]
+    attributed = explained[0]
     steady = np.array([0.0] + [0.01, -0.01] * 29 + [0.01])
-    layers = [{name: np.full_like(values, 0.6) for name, values in layer.items()} for layer in found.layers]
-    return dataclasses.replace(found, returns=steady, layers=layers, width=np.full(60, 0.02))
+    layers = [{name: np.full_like(values, 0.6) for name, values in layer.items()} for layer in attributed.layers]
+    return dataclasses.replace(attributed, returns=steady, layers=layers, width=np.full(60, 0.02))
 
 
-def with_gate(found, layer, gate, day, closed):
+def with_gate(attributed, layer, gate, day, closed):
     """The explanation with a gate closed on one day in so many units of one layer."""
-    layers = [{name: values.copy() for name, values in one.items()} for one in found.layers]
+    layers = [{name: values.copy() for name, values in one.items()} for one in attributed.layers]
     layers[layer][gate][day, :closed] = 0.4
-    return dataclasses.replace(found, layers=layers)
+    return dataclasses.replace(attributed, layers=layers)
 
 
 def test_of_calm_days_nothing_is_said(calm):
@@ -44,8 +44,8 @@ def test_of_calm_days_nothing_is_said(calm):
 
 
 def test_there_are_at_most_five_the_most_striking_first(explained):
-    for found in explained:
-        notes = notes_of(found, "forget", NO_DATES)
+    for attributed in explained:
+        notes = notes_of(attributed, "forget", NO_DATES)
         assert 1 <= len(notes) <= MOST_NOTES
         assert [note.times for note in notes] == sorted((note.times for note in notes), reverse=True)
         assert all(note.times >= STRIKING for note in notes)
@@ -53,11 +53,11 @@ def test_there_are_at_most_five_the_most_striking_first(explained):
 
 
 def test_every_number_in_a_note_is_the_datas(explained):
-    for found in explained:
-        sizes = np.abs(found.returns)
-        for note in notes_of(found, "forget", NO_DATES):
+    for attributed in explained:
+        sizes = np.abs(attributed.returns)
+        for note in notes_of(attributed, "forget", NO_DATES):
             assert re.match(rf"day {note.day}\b", note.text)
-            assert note.return_ == found.returns[note.day]
+            assert note.return_ == attributed.returns[note.day]
             [percent] = re.findall(r"([\d.]+)% (?:fall|rise)|(?:fell|rose) ([\d.]+)%", note.text)
             assert float("".join(percent)) == pytest.approx(100 * sizes[note.day], rel=0.06)
             assert ("fall" in note.text or "fell" in note.text) is (note.return_ < 0)
@@ -65,11 +65,11 @@ def test_every_number_in_a_note_is_the_datas(explained):
                 assert sizes[note.day] == sizes.max()
                 assert note.times == pytest.approx(sizes.max() / (sizes.sum() / 59))
             elif note.kind == "widened":
-                assert note.width == found.width[note.day] == found.width.max()
+                assert note.width == attributed.width[note.day] == attributed.width.max()
                 assert f"added {note.width:.3g} to" in note.text
-                assert f"{found.forecast[1]:.3g} in all" in note.text
+                assert f"{attributed.forecast[1]:.3g} in all" in note.text
             else:
-                gate = found.layers[note.layer][note.gate]
+                gate = attributed.layers[note.layer][note.gate]
                 counts = (gate < 0.5 if note.kind == "forgot" else gate >= 0.5).sum(axis=1)
                 assert note.units == counts[note.day] == counts[1:].max()
                 assert note.usual == sorted(counts[1:])[59 // 2]
@@ -78,11 +78,11 @@ def test_every_number_in_a_note_is_the_datas(explained):
 
 
 def test_a_fall_that_closed_most_forget_gates_is_told_as_one_would_say_it(calm):
-    found = with_gate(calm, 1, "forget", 40, 31)
-    returns = found.returns.copy()
+    attributed = with_gate(calm, 1, "forget", 40, 31)
+    returns = attributed.returns.copy()
     returns[40] = -0.0601
     notes = notes_of(
-        dataclasses.replace(found, returns=returns), "forget", [*NO_DATES[:40], "2026-11-23", *NO_DATES[41:]]
+        dataclasses.replace(attributed, returns=returns), "forget", [*NO_DATES[:40], "2026-11-23", *NO_DATES[41:]]
     )
     assert [note.text for note in notes] == [
         "day 40, the 6.0% fall, closed the forget gate of 31 of 50 units in the second layer; usually 0",
@@ -95,10 +95,10 @@ def test_a_fall_that_closed_most_forget_gates_is_told_as_one_would_say_it(calm):
 
 
 def test_a_gate_that_is_closed_by_habit_is_no_news_and_one_that_opens_then_is(calm):
-    found = with_gate(calm, 0, "forget", slice(0, 60), 40)
-    assert notes_of(found, "forget", NO_DATES) == []
-    found.layers[0]["forget"][7] = 0.7
-    [note] = notes_of(found, "forget", NO_DATES)
+    attributed = with_gate(calm, 0, "forget", slice(0, 60), 40)
+    assert notes_of(attributed, "forget", NO_DATES) == []
+    attributed.layers[0]["forget"][7] = 0.7
+    [note] = notes_of(attributed, "forget", NO_DATES)
     assert (note.kind, note.day, note.units, note.usual) == ("remembered", 7, 50, 10)
     assert (
         note.text == "day 7, the 1.0% rise, held the forget gate of 50 of 50 units open in the first layer; usually 10"
@@ -106,9 +106,9 @@ def test_a_gate_that_is_closed_by_habit_is_no_news_and_one_that_opens_then_is(ca
 
 
 def test_an_input_gate_that_opens_against_its_habit_is_told(calm):
-    found = with_gate(calm, 1, "input", slice(0, 60), 50)
-    found.layers[1]["input"][20, :30] = 0.9
-    [note] = notes_of(found, "forget", NO_DATES)
+    attributed = with_gate(calm, 1, "input", slice(0, 60), 50)
+    attributed.layers[1]["input"][20, :30] = 0.9
+    [note] = notes_of(attributed, "forget", NO_DATES)
     assert (note.kind, note.gate, note.text) == (
         "opened",
         "input",
@@ -125,6 +125,6 @@ def test_what_the_first_day_does_answers_no_return_and_is_not_told(calm):
 
 
 def test_a_day_without_a_return_is_called_what_it_is(calm):
-    found = with_gate(calm, 0, "forget", 12, 25)
-    found.returns[12] = 0.0
-    assert notes_of(found, "forget", NO_DATES)[0].text.startswith("day 12, an unchanged close, closed")
+    attributed = with_gate(calm, 0, "forget", 12, 25)
+    attributed.returns[12] = 0.0
+    assert notes_of(attributed, "forget", NO_DATES)[0].text.startswith("day 12, an unchanged close, closed")

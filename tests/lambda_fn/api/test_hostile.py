@@ -24,15 +24,15 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is count
 
 
 def sent(handler, cpu_seconds, *names):
-    """What became of these bodies in a process of their own, by name and path."""
+    """Send these bodies to a process of their own: the outcomes by name and path."""
     command = [sys.executable, "-m", "tests.lambda_fn.api.hostile", handler, str(cpu_seconds), *names]
-    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env=plain_environment())
-    told = [json.loads(line) for line in found.stdout.splitlines()]
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env=plain_environment())
+    told = [json.loads(line) for line in process.stdout.splitlines()]
     return {(one["name"], one["path"]): one for one in told}
 
 
 def wrong(told):
-    """What is wrong with what became of a body; empty if it was answered within the bounds."""
+    """Describe what is wrong with an outcome; empty if it was answered within the bounds."""
     faults = []
     if told["signal"]:
         faults.append(f"killed by signal {told['signal']} after {CPU_SECONDS} s of processor time, or by the machine")
@@ -44,21 +44,21 @@ def wrong(told):
 
 
 @pytest.fixture(scope="module")
-def found():
+def outcomes():
     return sent("api", CPU_SECONDS, *BODIES, *RIGHT)
 
 
 @pytest.mark.parametrize("path", hostile.PATHS)
 @pytest.mark.parametrize("name", BODIES)
-def test_a_body_meant_to_hurt_is_answered_within_lambdas_memory(found, name, path):
-    assert wrong(found[name, path]) == ""
+def test_a_body_meant_to_hurt_is_answered_within_lambdas_memory(outcomes, name, path):
+    assert wrong(outcomes[name, path]) == ""
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_the_largest_right_request_is_answered_as_one_within_the_same_bounds(found, name):
+def test_the_largest_right_request_is_answered_as_one_within_the_same_bounds(outcomes, name):
     path = "predict" if RIGHT[name][0] == PREDICT else "infer"
-    assert wrong(found[name, path]) == ""
-    assert found[name, path]["status"] == 200
+    assert wrong(outcomes[name, path]) == ""
+    assert outcomes[name, path]["status"] == 200
 
 
 def test_no_body_is_longer_than_lambda_takes_and_the_long_ones_are_nearly_that():
@@ -89,8 +89,8 @@ def test_half_a_surrogate_pair_is_pointed_at_in_every_field(field):
     body = {"prices": [40] * 60, "last_date": "2026-11-20", field: "\ud800"}
     if field == "series":
         del body["prices"]
-    found = answered(event(json.dumps(body)))
-    assert (found.status, [fault["pointer"] for fault in found.body["errors"]]) == (422, [f"/{field}"])
+    answer = answered(event(json.dumps(body)))
+    assert (answer.status, [fault["pointer"] for fault in answer.body["errors"]]) == (422, [f"/{field}"])
 
 
 DIGITS = [400, 4300, 4301, 100_000]  # Python's own reader of whole numbers refuses more than 4,300
@@ -102,22 +102,22 @@ def with_digits(count):
 
 @pytest.mark.parametrize("digits", DIGITS)
 def test_a_price_of_any_length_is_pointed_at(digits):
-    found = answered(event(f'{{"prices":{with_digits(digits)}}}'))
-    assert (found.status, [fault["pointer"] for fault in found.body.get("errors", ())]) == (422, ["/prices/0"])
+    answer = answered(event(f'{{"prices":{with_digits(digits)}}}'))
+    assert (answer.status, [fault["pointer"] for fault in answer.body.get("errors", ())]) == (422, ["/prices/0"])
 
 
 @pytest.mark.parametrize("digits", DIGITS)
 def test_a_datum_of_any_length_is_pointed_at(digits):
-    found = answered(event(tensors(with_digits(digits)), path=INFER))
-    assert (found.status, [fault["pointer"] for fault in found.body.get("errors", ())]) == (422, ["/inputs/0/data/0"])
+    answer = answered(event(tensors(with_digits(digits)), path=INFER))
+    assert (answer.status, [fault["pointer"] for fault in answer.body.get("errors", ())]) == (422, ["/inputs/0/data/0"])
 
 
 @pytest.mark.parametrize("digits", DIGITS)
 def test_a_series_with_a_price_of_any_length_spoils_no_other(digits):
     good = f'{{"id":"b","prices":[{GOOD}]}}'
-    found = answered(event(f'{{"series":[{{"id":"a","prices":{with_digits(digits)}}},{good}]}}'))
-    assert found.status == 200
-    first, second = found.body["forecasts"]
+    answer = answered(event(f'{{"series":[{{"id":"a","prices":{with_digits(digits)}}},{good}]}}'))
+    assert answer.status == 200
+    first, second = answer.body["forecasts"]
     assert first["error"]["errors"][0]["pointer"] == "/series/0/prices/0"
     assert second["predicted_price"] > 0
 
@@ -128,11 +128,11 @@ WARM, LAST = 1000, 4000  # requests
 LARGEST_GROWTH = 4 << 20
 
 LEAK = """
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler as answer
 kept = []
 def handler(event, context):
     kept.append(bytearray(2000))
-    return api.handler(event, context)
+    return answer(event, context)
 """
 
 

@@ -1,4 +1,4 @@
-"""What a client writes stays out of the log, out of other headers and out of the routing."""
+"""Client text stays out of the log, out of other headers and out of the routing."""
 
 import json
 import sys
@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from lambda_fn.api import event
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler, routes
+from lambda_fn.api.problem_details import Refusal
 from tests.lambda_fn.api.answers import INFER, PREDICT, answered
 from tests.lambda_fn.api.hostile_bodies import tensors
 from tests.lambda_fn.conftest import event as event_of
@@ -103,13 +104,13 @@ def check(vocabulary, caplog, capfd):
     """Sends an event; its one line, and all else that is written anywhere, must hold nothing but the vocabulary."""
 
     def sent(asked):
-        found = answered(asked)
+        answer = answered(asked)
         elsewhere = capfd.readouterr()
         assert (elsewhere.out, elsewhere.err, caplog.text) == ("", "", "")
-        assert found.printed.isprintable() or found.printed[:-1].isprintable()
-        assert said(found.line) - {found.line["request_id"]} <= vocabulary
-        assert str(PRICE) not in found.printed
-        return found
+        assert answer.printed.isprintable() or answer.printed[:-1].isprintable()
+        assert said(answer.line) - {answer.line["request_id"]} <= vocabulary
+        assert str(PRICE) not in answer.printed
+        return answer
 
     return sent
 
@@ -136,9 +137,9 @@ def test_nothing_of_a_refused_requests_head_gets_into_its_log_line(check, forged
         asked["requestContext"]["http"]["method"] = forged
     else:
         asked["headers"][{"binary": "inference-header-content-length"}.get(place, place)] = forged
-    found = check(asked)
-    assert found.status == {"path": 404, "method": 405}.get(place, 415)
-    assert MARK not in found.printed
+    answer = check(asked)
+    assert answer.status == {"path": 404, "method": 405}.get(place, 415)
+    assert MARK not in answer.printed
 
 
 @pytest.mark.parametrize("forged", FORGED, ids=short)
@@ -150,20 +151,20 @@ def test_nothing_of_what_is_no_event_gets_into_its_log_line(check, forged):
         {**event_of(), "headers": {forged: 1}},
         {**event_of(), "body": [forged]},
     ):
-        found = check(asked)
-        assert (found.status, found.line["request_id"]) == (400, "lambda-1")
-        assert MARK not in found.printed
+        answer = check(asked)
+        assert (answer.status, answer.line["request_id"]) == (400, "lambda-1")
+        assert MARK not in answer.printed
 
 
 @pytest.mark.parametrize("forged", FORGED, ids=short)
 def test_a_forged_request_id_is_one_printable_word_in_the_line_and_the_header(check, forged):
     asked = event_of(single("x"))
     asked["requestContext"]["requestId"] = forged
-    found = check(asked)
+    answer = check(asked)
     kept = "".join(letter for letter in forged[:128] if 32 <= ord(letter) < 127)
-    assert found.line["request_id"] == found.headers["x-request-id"] == found.body["instance"] == kept
-    assert said(json.loads(found.printed)) >= {kept}  # a value, whatever it looks like
-    assert found.line["status"] == found.status == 422
+    assert answer.line["request_id"] == answer.headers["x-request-id"] == answer.body["instance"] == kept
+    assert said(json.loads(answer.printed)) >= {kept}  # a value, whatever it looks like
+    assert answer.line["status"] == answer.status == 422
 
 
 @pytest.mark.parametrize("empty", ["é", "\u202e\ufeff", "\r\n", "\x00", "\U0001f600"])
@@ -191,9 +192,9 @@ def test_no_header_of_an_answer_holds_what_a_client_wrote(text, status):
         asked["headers"]["content-type"] = text
     elif status == 422:
         asked["body"] = json.dumps({"prices": [], text: 1})
-    found = answered(asked)
-    assert found.status in ({413, 422} if status == 413 else {status})
-    assert not [name for name, value in found.headers.items() if MARK in name + value or "Cookie" in name + value]
+    answer = answered(asked)
+    assert answer.status in ({413, 422} if status == 413 else {status})
+    assert not [name for name, value in answer.headers.items() if MARK in name + value or "Cookie" in name + value]
 
 
 @pytest.mark.parametrize("breaks", ["\r\n", "\n", "\r", "\x00", "\x0b", "\x85", "\u2028"])
@@ -228,18 +229,18 @@ TRICKS = [
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("path", TRICKS, ids=short)
 def test_a_path_that_is_nearly_one_of_the_apis_is_404(path, method):
-    found = answered(event_of({"prices": [40.0] * 60}, path=path, method=method))
-    assert (found.status, found.line["route"]) == (404, "none")
-    assert found.body["type"] == "/problems/not-found"
-    assert len(found.body["detail"]) < 300
+    answer = answered(event_of({"prices": [40.0] * 60}, path=path, method=method))
+    assert (answer.status, answer.line["route"]) == (404, "none")
+    assert answer.body["type"] == "/problems/not-answer"
+    assert len(answer.body["detail"]) < 300
 
 
 def test_a_path_and_a_line_break_are_not_the_path():
-    found = {}
-    for path, methods in api.routes.items():
-        asked = event_of({"prices": [40.0] * 60}, path=f"{path}\n", method=methods.split(", ")[0])
-        found[path] = answered(asked).status
-    assert found == dict.fromkeys(api.routes, 404)
+    statuses = {}
+    for path, methods in routes.items():
+        asked = event_of({"prices": [40.0] * 60}, path=f"{path}\n", method=next(iter(methods)))
+        statuses[path] = answered(asked).status
+    assert statuses == dict.fromkeys(routes, 404)
 
 
 @pytest.mark.parametrize("method", ["post", "Post", "POST ", "POST\n", "", "P\x00ST", "*", "POST, GET", "PO\u017fT"])
@@ -274,20 +275,25 @@ def test_a_forged_line_would_be_seen(monkeypatch):
 
     def talkative(asked, context):
         sys.stdout.write(asked["rawPath"] + "\n")
-        return api.handler(asked, context)
+        return handler(asked, context)
 
     with pytest.raises(AssertionError):
         answered(event_of(path="/FORGED"), talkative)
-    monkeypatch.setattr(api, "label", lambda _: MARK)
+
+    def marked(request):
+        request.route = MARK
+        raise Refusal(405, "marked")
+
+    monkeypatch.setattr("lambda_fn.api.handler.find_route", marked)
     with pytest.raises(AssertionError):
         answered(event_of(path="/predict", method="PUT"))
 
 
 def test_a_forged_header_would_be_seen():
     def echoing(asked, context):
-        found = api.handler(asked, context)
-        found["headers"]["X-Path"] = asked["rawPath"]
-        return found
+        response = handler(asked, context)
+        response["headers"]["X-Path"] = asked["rawPath"]
+        return response
 
     assert answered(event_of(path="/a"), echoing).headers["x-path"] == "/a"
     with pytest.raises(AssertionError):

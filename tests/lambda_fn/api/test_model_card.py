@@ -1,30 +1,30 @@
-"""What the API says of itself, for the project's model and for one brought along."""
+"""Model card and OpenAPI document, of the project's model and of one brought along."""
 
 import json
 import shutil
 
 import pytest
 
-from lambda_fn.api import handler as api
 from lambda_fn.api import model_card
+from lambda_fn.api.handler import forecaster
 from lambda_fn.model.forecaster import Forecaster
 from tests.lambda_fn.api.test_api import call
 from tests.lambda_fn.conftest import MODELS
 
 
 def test_the_model_card_is_the_artefacts_own_words(forecaster):
-    _, headers, found = call(path="/model", method="GET")
+    _, headers, card = call(path="/model", method="GET")
     assert headers["content-type"] == "application/json"
-    assert found["manifest"] == json.loads((MODELS / "manifest.json").read_text())
+    assert card["manifest"] == json.loads((MODELS / "manifest.json").read_text())
     parity = json.loads((MODELS / "parity.json").read_text())
-    assert found["parity"]["worst"] == parity["worst"]
-    assert found["parity"]["tolerance"] == parity["tolerance"]
-    assert found["parity"]["cases"] == len(parity["cases"])
+    assert card["parity"]["worst"] == parity["worst"]
+    assert card["parity"]["tolerance"] == parity["tolerance"]
+    assert card["parity"]["cases"] == len(parity["cases"])
     evaluation = json.loads((MODELS / "evaluation.json").read_text())
-    assert (found["verdict"], found["evaluation"]) == (evaluation["verdict"], evaluation)
-    assert found["model_digest"] == forecaster.model_digest
-    assert found["limits"]["window"] == 60
-    assert found["limits"]["levels"] == [95, 80, 50]
+    assert (card["verdict"], card["evaluation"]) == (evaluation["verdict"], evaluation)
+    assert card["model_digest"] == forecaster.model_digest
+    assert card["limits"]["window"] == 60
+    assert card["limits"]["levels"] == [95, 80, 50]
 
 
 def test_an_evaluated_model_shows_its_evaluation(tmp_path):
@@ -32,12 +32,12 @@ def test_an_evaluated_model_shows_its_evaluation(tmp_path):
     digest = json.loads((folder / "manifest.json").read_text())["files"]["model.onnx"][:12]
     evaluation = {"schema_version": 1, "model_digest": digest, "verdict": "calibrated", "scores": [1]}
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
-    found = model_card.read(folder, Forecaster(folder))
-    assert (found.verdict, found.evaluation) == ("calibrated", evaluation)
+    card = model_card.read(folder, Forecaster(folder))
+    assert (card.verdict, card.evaluation) == ("calibrated", evaluation)
     evaluation["model_digest"] = "0" * 12
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
-    found = model_card.read(folder, Forecaster(folder))
-    assert (found.verdict, found.evaluation) == ("unevaluated", None)
+    card = model_card.read(folder, Forecaster(folder))
+    assert (card.verdict, card.evaluation) == ("unevaluated", None)
 
 
 class Other:
@@ -53,7 +53,7 @@ class Other:
 
 
 def test_the_openapi_document_has_the_limits_of_the_model_that_is_served():
-    ours, other = model_card.openapi(api.forecaster, ""), model_card.openapi(Other, "")
+    ours, other = model_card.openapi(forecaster, ""), model_card.openapi(Other, "")
     assert other["components"]["schemas"]["Closes"]["minItems"] == 10
     assert other["components"]["schemas"]["Window"]["maxItems"] == 10
     assert other["components"]["schemas"]["Horizon"]["maximum"] == 1

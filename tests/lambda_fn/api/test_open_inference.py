@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from lambda_fn.api.deadline import BLOCK
+from lambda_fn.model.forecaster import WINDOWS_PER_RUN
 from tests.lambda_fn.api.test_api import call
 from tests.lambda_fn.api.test_api import pointers as places
 from tests.lambda_fn.api.test_series import many
@@ -22,14 +22,14 @@ def request(data, shape, **fields):
 
 
 def refused(body):
-    status, headers, found = call(body, path=PATH)
+    status, headers, answer = call(body, path=PATH)
     assert headers["content-type"] == "application/problem+json"
-    assert found["error"] == found["detail"]  # the protocol's own name for it
-    return status, found
+    assert answer["error"] == answer["detail"]  # the protocol's own name for it
+    return status, answer
 
 
 def test_flat_and_nested_tensors_give_the_answers_of_predict():
-    prices = windows(2 * BLOCK + 1)
+    prices = windows(2 * WINDOWS_PER_RUN + 1)
     status, _, nested = call(request(prices, [len(prices), 60]), path=PATH)
     flat = call(request([price for window in prices for price in window], [len(prices), 60]), path=PATH)[2]
     assert status == 200
@@ -45,10 +45,10 @@ def test_flat_and_nested_tensors_give_the_answers_of_predict():
 
 def test_the_answer_names_the_request_the_model_and_its_verdict(forecaster):
     body = {"id": "mine", **request(windows(1), [1, 60])}
-    found = call(body, path=PATH)[2]
-    assert (found["id"], found["model_name"]) == ("mine", "efemera")
-    assert found["model_version"] == forecaster.manifest.model_version
-    assert found["parameters"] == {"model_digest": forecaster.model_digest, "verdict": forecaster.verdict}
+    answer = call(body, path=PATH)[2]
+    assert (answer["id"], answer["model_name"]) == ("mine", "efemera")
+    assert answer["model_version"] == forecaster.manifest.model_version
+    assert answer["parameters"] == {"model_digest": forecaster.model_digest, "verdict": forecaster.verdict}
     del body["id"]
     assert "id" not in call(body, path=PATH)[2]
 
@@ -67,9 +67,9 @@ def test_a_version_is_a_path_of_its_own_and_another_one_is_not_there(forecaster)
 def test_an_element_that_is_no_price_is_pointed_at(literal):
     for data, pointer in ((windows(2), "/inputs/0/data/1/2"), ([*windows(2)[0], *windows(2)[1]], "/inputs/0/data/62")):
         text = json.dumps(request(data, [2, 60])).replace(json.dumps(windows(2)[1][2]), literal)
-        status, found = refused(text)
+        status, answer = refused(text)
         assert status == 422
-        assert pointer in places(found)
+        assert pointer in places(answer)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_an_element_that_is_no_price_is_pointed_at(literal):
     ],
 )
 def test_a_wrong_tensor_is_pointed_at(change, pointer):
-    status, found = refused(request(**{"data": windows(1), "shape": [1, 60], **change}))
+    status, answer = refused(request(**{"data": windows(1), "shape": [1, 60], **change}))
     assert status == 422
-    assert places(found)[0] == pointer
+    assert places(answer)[0] == pointer
 
 
 def test_every_fault_is_named_at_once():
@@ -133,8 +133,8 @@ def test_what_is_no_inference_request_is_422(body):
 def test_a_tensor_without_data_is_told_so():
     body = request([], [1, 60])
     del body["inputs"][0]["data"]
-    status, found = refused(body)
-    assert (status, found["errors"]) == (422, [{"pointer": "/inputs/0/data", "detail": "is required"}])
+    status, answer = refused(body)
+    assert (status, answer["errors"]) == (422, [{"pointer": "/inputs/0/data", "detail": "is required"}])
 
 
 @pytest.mark.parametrize("body", ["", "{", '{"x":' * 100_000, '{"inputs":[{"data":[NaN]', "\ufeff{}"])
@@ -144,8 +144,8 @@ def test_a_body_that_is_no_json_is_400(body):
 
 def test_binary_tensors_are_refused_before_they_are_read():
     body = request(windows(1), [1, 60], parameters={"binary_data_size": 480})
-    status, found = refused(body)
-    assert (status, "binary tensor extension is not served" in found["error"]) == (415, True)
+    status, answer = refused(body)
+    assert (status, "binary tensor extension is not served" in answer["error"]) == (415, True)
     assert call("\0", path=PATH, content_type="application/octet-stream")[0] == 415
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_fn.api import handler as api
 from lambda_fn.api import pages
+from lambda_fn.api.handler import handler
 from tests.lambda_fn.conftest import Context, event
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -26,8 +26,8 @@ every_page = pytest.mark.parametrize("path", PATHS)
 def get(path, *, method="GET", **headers):
     asked = event(path=path, method=method)
     asked["headers"] = {name.replace("_", "-"): value for name, value in headers.items()}
-    found = api.handler(asked, Context())
-    return found["statusCode"], {name.lower(): value for name, value in found["headers"].items()}, found
+    response = handler(asked, Context())
+    return response["statusCode"], {name.lower(): value for name, value in response["headers"].items()}, response
 
 
 class Tags(HTMLParser):
@@ -35,11 +35,11 @@ class Tags(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.found = []
+        self.response = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
+        self.response.append((tag, dict(attrs)))
 
 
 def built(name):
@@ -48,8 +48,8 @@ def built(name):
 
 @every_page
 def test_a_page_is_html_that_names_its_request_and_is_asked_for_each_time(path):
-    status, headers, found = get(path)
-    assert (status, found["body"]) == (200, built(PATHS[path]))
+    status, headers, response = get(path)
+    assert (status, response["body"]) == (200, built(PATHS[path]))
     assert headers["content-type"] == "text/html; charset=utf-8"
     assert headers["cache-control"] == "no-cache"
     assert headers["x-request-id"] == "request-1"
@@ -61,8 +61,8 @@ def test_a_page_is_html_that_names_its_request_and_is_asked_for_each_time(path):
 
 @every_page
 def test_a_page_is_packed_for_who_takes_gzip_and_small(path):
-    _, headers, found = get(path, accept_encoding="gzip, br")
-    packed = base64.b64decode(found["body"])
+    _, headers, response = get(path, accept_encoding="gzip, br")
+    packed = base64.b64decode(response["body"])
     assert (headers["content-encoding"], headers["vary"]) == ("gzip", "Accept-Encoding")
     assert gzip.decompress(packed).decode() == built(PATHS[path])
     assert len(packed) < LARGEST
@@ -71,8 +71,8 @@ def test_a_page_is_packed_for_who_takes_gzip_and_small(path):
 @every_page
 def test_a_browser_that_has_the_page_is_not_sent_it_again(path):
     _, headers, _ = get(path)
-    status, again, found = get(path, if_none_match=headers["etag"])
-    assert (status, found["body"]) == (304, "")
+    status, again, response = get(path, if_none_match=headers["etag"])
+    assert (status, response["body"]) == (304, "")
     assert again["content-security-policy"] == headers["content-security-policy"]
     assert get(path, if_none_match='W/"another"')[0] == 200
 
@@ -108,7 +108,7 @@ def test_another_script_has_another_policy():
 @every_page
 def test_a_page_is_one_file_that_asks_for_nothing_elsewhere(path):
     text = built(PATHS[path])
-    for tag, attributes in Tags(text).found:
+    for tag, attributes in Tags(text).response:
         assert tag not in ("img", "iframe", "object", "embed", "base"), tag
         assert "src" not in attributes, tag
         assert "style" not in attributes, "a style attribute needs unsafe-inline"
@@ -127,10 +127,10 @@ def digest_of(sources):
         "package.json",
         *(f"src/{path.name}" for path in (sources / "src").iterdir()),
     ]
-    found = hashlib.sha256()
+    response = hashlib.sha256()
     for name in sorted(names):
-        found.update(name.encode() + b"\0" + (sources / name).read_bytes() + b"\0")
-    return found.hexdigest()
+        response.update(name.encode() + b"\0" + (sources / name).read_bytes() + b"\0")
+    return response.hexdigest()
 
 
 def digest_in(text):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_fn.api.deadline import BLOCK
+from lambda_fn.model.forecaster import WINDOWS_PER_RUN
 from tests.lambda_fn.api.test_api import call, pointers, problem
 from tests.lambda_fn.conftest import MODELS, walks
 
@@ -19,23 +19,23 @@ def many(count, seed=0):
 
 
 def test_each_series_is_answered_as_it_would_be_alone(forecaster):
-    series = many(2 * BLOCK + 3)
+    series = many(2 * WINDOWS_PER_RUN + 3)
     status, _, body = call({"series": series, "horizon": 2, "levels": [80]})
     assert status == 200
     assert set(body) == {"forecasts", "verdict", "model_version", "model_digest"}
     assert body["model_digest"] == forecaster.model_digest
-    assert [found["id"] for found in body["forecasts"]] == [one["id"] for one in series]
-    for one, found in zip(series, body["forecasts"], strict=True):
+    assert [forecast["id"] for forecast in body["forecasts"]] == [one["id"] for one in series]
+    for one, forecast in zip(series, body["forecasts"], strict=True):
         alone = call({"prices": one["prices"], "horizon": 2, "levels": [80]})[2]
-        assert found["last_price"] == found["naive_price"] == one["prices"][-1]
-        for step, expected in zip(found["steps"], alone["steps"], strict=True):
+        assert forecast["last_price"] == forecast["naive_price"] == one["prices"][-1]
+        for step, expected in zip(forecast["steps"], alone["steps"], strict=True):
             assert step["median"] == pytest.approx(expected["median"], rel=1e-7)
             assert step["intervals"]["80"] == pytest.approx(expected["intervals"]["80"], rel=1e-7)
-        assert found["predicted_price"] == found["steps"][0]["median"]
+        assert forecast["predicted_price"] == forecast["steps"][0]["median"]
 
 
 def test_the_order_of_the_series_changes_no_bit():
-    series = many(BLOCK)
+    series = many(WINDOWS_PER_RUN)
     forward, backward = (call({"series": one})[2]["forecasts"] for one in (series, series[::-1]))
     assert forward == backward[::-1]
 
@@ -46,7 +46,7 @@ def test_a_bad_series_gets_its_error_and_the_others_their_forecast(bad):
     series = [good[0], {"id": "BAD", "prices": bad}, good[1], good[2]]
     status, headers, body = call({"series": series})
     assert (status, headers["content-type"]) == (200, "application/json")
-    assert [found["id"] for found in body["forecasts"]] == ["S0", "BAD", "S1", "S2"]
+    assert [forecast["id"] for forecast in body["forecasts"]] == ["S0", "BAD", "S1", "S2"]
     error = body["forecasts"][1]["error"]
     assert (error["status"], error["type"], error["instance"]) == (422, "/problems/invalid-request", "request-1")
     assert all(fault["pointer"].startswith("/series/1/prices") for fault in error["errors"])
@@ -73,7 +73,7 @@ def test_when_every_series_is_bad_each_says_why():
     series = [{"id": str(number), "prices": bad} for number, bad in enumerate(BAD)]
     status, _, body = call({"series": series})
     assert status == 200
-    assert all("error" in found for found in body["forecasts"])
+    assert all("error" in forecast for forecast in body["forecasts"])
 
 
 @pytest.mark.parametrize(
@@ -96,16 +96,16 @@ def test_when_every_series_is_bad_each_says_why():
     ],
 )
 def test_what_is_wrong_with_the_request_itself_is_422(body, pointer, detail):
-    status, found = problem(json.dumps(body))
+    status, refused = problem(json.dumps(body))
     assert status == 422
-    assert found["errors"][0]["pointer"] == pointer
-    assert found["errors"][0]["detail"].startswith(detail)
+    assert refused["errors"][0]["pointer"] == pointer
+    assert refused["errors"][0]["detail"].startswith(detail)
 
 
 def test_faults_of_the_request_and_of_its_series_together_are_the_requests():
-    status, found = problem({"series": [{"id": "A", "prices": "x"}, {"id": "A", "prices": []}], "levels": [7]})
+    status, refused = problem({"series": [{"id": "A", "prices": "x"}, {"id": "A", "prices": []}], "levels": [7]})
     assert status == 422
-    assert pointers(found) == ["/series/1/id", "/levels/0"]
+    assert pointers(refused) == ["/series/1/id", "/levels/0"]
 
 
 def test_steps_are_dated_by_the_exchange(walk):
@@ -153,10 +153,10 @@ def test_days_that_a_calendar_does_not_reach_have_no_date_and_a_warning(walk, da
     ],
 )
 def test_a_day_or_calendar_that_is_none_is_named(walk, options, pointer, detail):
-    status, found = problem({"prices": walk, **options})
+    status, refused = problem({"prices": walk, **options})
     assert status == 422
-    assert found["errors"][0]["pointer"] == pointer
-    assert found["errors"][0]["detail"].startswith(detail)
+    assert refused["errors"][0]["pointer"] == pointer
+    assert refused["errors"][0]["detail"].startswith(detail)
 
 
 KEY = st.sampled_from(["series", "id", "prices", "last_date", "calendar", "horizon"])

@@ -69,10 +69,10 @@ def test_a_set_that_is_not_whole_is_not_served_and_the_log_says_which_file_and_w
     folder = Path(shutil.copytree(MODELS, tmp_path / "models"))
     assert start(folder).returncode == 0
     harm(folder)
-    found = start(folder)
-    assert found.returncode == 1
-    assert f"ModelRefused: {folder / name}: {why}" in found.stderr
-    assert "ready" not in found.stdout
+    started = start(folder)
+    assert started.returncode == 1
+    assert f"ModelRefused: {folder / name}: {why}" in started.stderr
+    assert "ready" not in started.stdout
 
 
 def test_the_self_check_runs_while_the_process_starts_so_that_a_snapshot_holds_it():
@@ -86,8 +86,8 @@ onnxruntime.InferenceSession.run = run
 import lambda_fn.api.handler
 print(batches)
 """
-    found = start(MODELS, code)
+    started = start(MODELS, code)
     golden = json.loads((MODELS / "golden.json").read_text())
-    ready, batches = found.stdout.splitlines()
+    ready, batches = started.stdout.splitlines()
     assert json.loads(batches) == [len(golden["prices"])]
     assert 0 < json.loads(ready)["self_check"] <= golden["relative_tolerance"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lambda_fn import telemetry
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import forecaster, handler, routes
 from tests.lambda_fn.api.test_series import many
 from tests.lambda_fn.conftest import Context, event
 
@@ -16,7 +16,7 @@ def line(capsys):
 
     def sent(*arguments, **named):
         capsys.readouterr()
-        api.handler(event(*arguments, **named), Context())
+        handler(event(*arguments, **named), Context())
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 1
         return json.loads(lines[0])
@@ -31,24 +31,24 @@ def metrics(line):
 
 def test_it_is_in_the_embedded_metric_format(line, walk):
     """By CloudWatch's specification: every metric and dimension named in the directive is a member of the line."""
-    found = line({"prices": walk})
-    (directive,) = found["_aws"]["CloudWatchMetrics"]
+    logged = line({"prices": walk})
+    (directive,) = logged["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Efemera"
     assert directive["Dimensions"] == [["service", "route"], ["service"]]
-    assert isinstance(found["_aws"]["Timestamp"], int)
+    assert isinstance(logged["_aws"]["Timestamp"], int)
     for dimensions in directive["Dimensions"]:
-        assert all(isinstance(found[name], str) for name in dimensions)
-    assert all(isinstance(value, int | float) for _, value in metrics(found).values())
+        assert all(isinstance(logged[name], str) for name in dimensions)
+    assert all(isinstance(value, int | float) for _, value in metrics(logged).values())
 
 
 def test_it_says_what_an_operator_asks(line, walk, forecaster):
-    found = line({"prices": walk})
-    assert (found["service"], found["route"], found["status"]) == ("efemera", "/predict", 200)
-    assert found["request_id"] == "request-1"
-    assert found["model_version"] == forecaster.manifest.model_version
-    assert found["model_digest"] == forecaster.model_digest
-    assert found["refusals"] == {}
-    counted = metrics(found)
+    logged = line({"prices": walk})
+    assert (logged["service"], logged["route"], logged["status"]) == ("efemera", "/predict", 200)
+    assert logged["request_id"] == "request-1"
+    assert logged["model_version"] == forecaster.manifest.model_version
+    assert logged["model_digest"] == forecaster.model_digest
+    assert logged["refusals"] == {}
+    counted = metrics(logged)
     assert counted["Series"] == ("Count", 1)
     (unit, latency), (_, inference) = counted["Latency"], counted["InferenceTime"]
     assert unit == "Milliseconds"
@@ -57,9 +57,9 @@ def test_it_says_what_an_operator_asks(line, walk, forecaster):
 
 def test_series_are_counted_and_those_refused_by_reason(line):
     series = [*many(3), {"id": "A", "prices": [40.0]}, {"id": "B", "prices": [0.0] * 60}, {"id": "C"}]
-    found = line({"series": series})
-    assert found["refusals"] == {"series-history": 2, "series-price": 1}
-    counted = metrics(found)
+    logged = line({"series": series})
+    assert logged["refusals"] == {"series-history": 2, "series-price": 1}
+    counted = metrics(logged)
     assert counted["Series"] == ("Count", 3)
     assert counted["RefusedSeriesHistory"] == ("Count", 2)
     assert counted["RefusedSeriesPrice"] == ("Count", 1)
@@ -69,24 +69,24 @@ def test_series_are_counted_and_those_refused_by_reason(line):
     ("asked", "status", "reason", "route"),
     [
         ({"body": "{"}, 400, "malformed-body", "/predict"),
-        ({"path": "/secret"}, 404, "not-found", "none"),
+        ({"path": "/secret"}, 404, "not-logged", "none"),
         ({"path": "/predict", "method": "GET"}, 405, "method-not-allowed", "/predict"),
         ({"body": "x", "content_type": "text/plain"}, 415, "unsupported-media-type", "/predict"),
         ({"body": {"prices": []}}, 422, "invalid-request", "/predict"),
     ],
 )
 def test_a_refused_request_is_counted_by_its_reason(line, asked, status, reason, route):
-    found = line(**asked)
-    assert (found["status"], found["refusals"], found["route"]) == (status, {reason: 1}, route)
-    counted = metrics(found)
+    logged = line(**asked)
+    assert (logged["status"], logged["refusals"], logged["route"]) == (status, {reason: 1}, route)
+    counted = metrics(logged)
     assert counted["Refused" + reason.title().replace("-", "")] == ("Count", 1)
     assert "InferenceTime" not in counted
 
 
 def test_every_route_leaves_its_line(line):
-    for path, methods in api.routes.items():
-        found = line("{}", path=path, method=methods.split(", ")[0])
-        assert found["route"] == path.replace(api.forecaster.manifest.model_version, "{version}")
+    for path, methods in routes.items():
+        logged = line("{}", path=path, method=next(iter(methods)))
+        assert logged["route"] == path.replace(forecaster.manifest.model_version, "{version}")
 
 
 def test_only_the_first_request_of_a_process_is_a_cold_start(line, walk, monkeypatch):
@@ -99,7 +99,7 @@ def test_only_the_first_request_of_a_process_is_a_cold_start(line, walk, monkeyp
 
 def test_metrics_can_be_turned_off(capsys, walk, monkeypatch):
     monkeypatch.setattr(telemetry, "_silent", True)
-    api.handler(event({"prices": walk}), Context())
+    handler(event({"prices": walk}), Context())
     assert capsys.readouterr().out == ""
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from lambda_fn.batch import plan, served_model
 from lambda_fn.batch.errors import BatchRefused
-from lambda_fn.model.forecaster import SERVED, open_session
+from lambda_fn.model.forecaster import open_session
+from lambda_fn.model.manifest import SERVED
 from lambda_fn.tables.price_files import InputRefused
 from tests.export.conftest import efemera as efemera
 from tests.lambda_fn.batch import oracle

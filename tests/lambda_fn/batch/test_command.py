@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lambda_fn.batch import served_model
-from lambda_fn.model.forecaster import read_manifest
+from lambda_fn.model.manifest import read_manifest
 from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.conftest import MODELS
 from tests.lambda_fn.batch.market import DAY, days, one, table

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler
 from lambda_fn.batch import forecast
 from lambda_fn.batch.served_model import forecaster
 from tests.lambda_fn.batch import oracle
@@ -31,7 +31,7 @@ def ran(every, tmp_path_factory):
 
 
 def answered(body):
-    found = api.handler(event(body), Context())
+    found = handler(event(body), Context())
     assert found["statusCode"] == 200, found["body"]
     return json.loads(found["body"])
 

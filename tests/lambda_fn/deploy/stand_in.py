@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import handler
 from tests.lambda_fn.conftest import Context
 
 Event = dict[str, Any]
@@ -60,7 +60,7 @@ class Aws:
         """Let `change` alter, given the event, the API's answer and its body as JSON."""
 
         def answers(event: Event) -> Response:
-            answer = api.handler(event, Context())
+            answer = handler(event, Context())
             body = json.loads(answer["body"])
             change(event, answer, body)
             return Response(200, {**answer, "body": json.dumps(body)})
@@ -75,7 +75,7 @@ class Aws:
 
 def real(event: Event) -> Response:
     """Answer as the API does, with the committed model."""
-    return Response(200, api.handler(event, Context()))
+    return Response(200, handler(event, Context()))
 
 
 @contextmanager

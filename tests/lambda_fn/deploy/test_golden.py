@@ -10,7 +10,7 @@ import pytest
 
 from lambda_fn.api.handler import handler
 from lambda_fn.deploy.pre_traffic_hook import Response, golden_faults, interval_name
-from lambda_fn.model.forecaster import intervals_of
+from lambda_fn.model.manifest import intervals_of
 from tests.lambda_fn.conftest import MODELS, Context
 from tests.lambda_fn.conftest import event as request
 

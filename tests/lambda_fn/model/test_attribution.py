@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambda_fn.api import explain_response
-from lambda_fn.api import handler as api
+from lambda_fn.api.handler import forecaster, handler
 from lambda_fn.model import attribution, gates
-from lambda_fn.model.attribution import Disagreement
+from lambda_fn.model.attribution import served_weights
 from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import Disagreement
 from tests.lambda_fn.conftest import MODELS, Context, event, walks
 
 READS = st.lists(st.floats(-0.15, 0.15), min_size=60, max_size=60).map(lambda r: 40 * np.exp(np.cumsum(r)))
@@ -33,8 +33,8 @@ def prices():
 
 
 @pytest.fixture(scope="module")
-def found(forecaster, weights, prices):
-    return attribution.explain(forecaster, weights, prices)
+def attributed(forecaster, weights, prices):
+    return attribution.attribute_forecast(forecaster, weights, prices)
 
 
 def sigma(z):
@@ -62,9 +62,9 @@ def by_hand(arrays, inputs):
     return days
 
 
-def test_every_gate_of_every_unit_and_day_is_as_plain_python_works_it_out(found, weights):
-    inputs = [[x] for x in found.inputs.tolist()]
-    for number, layer in enumerate(found.layers):
+def test_every_gate_of_every_unit_and_day_is_as_plain_python_works_it_out(attributed, weights):
+    inputs = [[x] for x in attributed.inputs.tolist()]
+    for number, layer in enumerate(attributed.layers):
         arrays = {name: weights.arrays[f"lstm.{name}_l{number}"] for name in ("weight_ih", "weight_hh")}
         arrays |= {name: weights.arrays[f"lstm.{name}_l{number}"] for name in ("bias_ih", "bias_hh")}
         days = by_hand(arrays, inputs)
@@ -73,52 +73,53 @@ def test_every_gate_of_every_unit_and_day_is_as_plain_python_works_it_out(found,
         inputs = [day["hidden"] for day in days]
 
 
-def test_what_the_network_read_is_the_days_return_in_the_windows_volatility(found, prices):
+def test_what_the_network_read_is_the_days_return_in_the_windows_volatility(attributed, prices):
     back = [0.0] + [math.log(new / old) for old, new in itertools.pairwise(prices)]
     share = [0.0] + [0.94 ** (59 - day) for day in range(1, 60)]
     scale = math.sqrt(sum(s * r * r for s, r in zip(share, back, strict=True)) / sum(share))
-    assert np.allclose(found.inputs, [r / scale for r in back], rtol=1e-6, atol=1e-7)
-    assert np.allclose(found.returns, [math.exp(r) - 1 for r in back], rtol=0, atol=1e-14)
+    assert np.allclose(attributed.inputs, [r / scale for r in back], rtol=1e-6, atol=1e-7)
+    assert np.allclose(attributed.returns, [math.exp(r) - 1 for r in back], rtol=0, atol=1e-14)
 
 
-def test_what_is_kept_of_a_day_is_the_product_of_the_forget_gates_after_it(found):
-    for layer, kept in zip(found.layers, found.kept, strict=True):
+def test_what_is_kept_of_a_day_is_the_product_of_the_forget_gates_after_it(attributed):
+    for layer, kept in zip(attributed.layers, attributed.kept, strict=True):
         for day in (0, 17, 41, 57, 58, 59):
             for unit in (0, 23, 49):
                 product = math.prod(float(layer["forget"][later, unit]) for later in range(day + 1, 60))
                 assert kept[day, unit] == pytest.approx(product, rel=1e-12)
 
 
-def test_the_contributions_are_what_predict_says_to_each_window_revealed_one_by_one(found, prices):
+def test_the_contributions_are_what_predict_says_to_each_window_revealed_one_by_one(attributed, prices):
     last, asked = float(prices[-1]), []
     for known in range(61):  # none known, then one day more each
         day = max(0, known - 1)
         window = [float(price) for price in prices[:day]] + [float(prices[day])] * (60 - day)
-        body = json.loads(api.handler(event({"prices": window}), Context())["body"])["steps"][0]
+        body = json.loads(handler(event({"prices": window}), Context())["body"])["steps"][0]
         low, high = body["intervals"]["80"]
         asked.append((body["median"] * last / window[-1], (high - low) * last / window[-1]))
     medians, widths = (np.array(column) for column in zip(*asked, strict=True))
-    assert np.allclose(found.median, np.diff(medians), rtol=0, atol=1e-7 * last)
-    assert np.allclose(found.width, np.diff(widths), rtol=0, atol=1e-7 * last)
-    assert found.baseline == pytest.approx((medians[0], widths[0]), rel=1e-9)
-    assert found.forecast == (medians[-1], widths[-1])  # to the bit
-    assert (found.level, found.width[0], found.median[0]) == (80, 0, 0)
+    assert np.allclose(attributed.median, np.diff(medians), rtol=0, atol=1e-7 * last)
+    assert np.allclose(attributed.width, np.diff(widths), rtol=0, atol=1e-7 * last)
+    assert attributed.baseline == pytest.approx((medians[0], widths[0]), rel=1e-9)
+    assert attributed.forecast == (medians[-1], widths[-1])  # to the bit
+    assert (attributed.level, attributed.width[0], attributed.median[0]) == (80, 0, 0)
 
 
 @examples
 @given(READS)
 def test_the_contributions_add_up_to_forecast_minus_baseline(prices):
-    forecaster, weights = api.forecaster, explain_response.weights_of(MODELS, api.forecaster)
-    found = attribution.explain(forecaster, weights, prices)
-    for parts, start, end in zip((found.median, found.width), found.baseline, found.forecast, strict=True):
+    attributed = attribution.attribute_forecast(forecaster, served_weights(MODELS, forecaster), prices)
+    for parts, start, end in zip(
+        (attributed.median, attributed.width), attributed.baseline, attributed.forecast, strict=True
+    ):
         assert abs(math.fsum(parts) - (end - start)) <= 1e-12 * max(abs(start), abs(end))
 
 
 @examples
 @given(READS, st.floats(1e-6, 1e6))
 def test_another_currency_multiplies_prices_and_leaves_every_gate(prices, factor):
-    forecaster, weights = api.forecaster, explain_response.weights_of(MODELS, api.forecaster)
-    one, other = (attribution.explain(forecaster, weights, closes) for closes in (prices, prices * factor))
+    weights = served_weights(MODELS, forecaster)
+    one, other = (attribution.attribute_forecast(forecaster, weights, closes) for closes in (prices, prices * factor))
     for name in ("median", "width", "baseline", "forecast", "quantiles", "prices"):
         mine, scaled = np.array(getattr(one, name)) * factor, np.array(getattr(other, name))
         assert np.allclose(scaled, mine, rtol=0, atol=2e-7 * float(prices[-1]) * factor), name
@@ -129,7 +130,7 @@ def test_another_currency_multiplies_prices_and_leaves_every_gate(prices, factor
 
 @pytest.mark.parametrize("factor", [2.0**-20, 0.25, 1024.0])
 def test_where_the_factor_rounds_nothing_the_scale_law_holds_to_the_bit(forecaster, weights, prices, factor):
-    one, other = (attribution.explain(forecaster, weights, closes) for closes in (prices, prices * factor))
+    one, other = (attribution.attribute_forecast(forecaster, weights, closes) for closes in (prices, prices * factor))
     for name in ("median", "width", "baseline", "forecast", "quantiles"):
         assert np.array_equal(np.array(getattr(one, name)) * factor, getattr(other, name)), name
     for mine, scaled in zip(one.layers, other.layers, strict=True):
@@ -155,15 +156,15 @@ def test_the_tolerance_is_the_one_that_the_models_parity_was_certified_with(weig
     ids=["constant", "a leap", "up and down", "the lowest", "a fall to nothing"],
 )
 def test_any_window_that_predict_takes_is_explained_in_finite_numbers(forecaster, weights, closes):
-    found = attribution.explain(forecaster, weights, np.array(closes))
+    attributed = attribution.attribute_forecast(forecaster, weights, np.array(closes))
     for name in ("returns", "inputs", "median", "width", "baseline", "forecast"):
-        assert np.isfinite(getattr(found, name)).all(), name
+        assert np.isfinite(getattr(attributed, name)).all(), name
 
 
 def test_units_that_move_together_stand_side_by_side(forecaster, weights):
     for prices in walks(20, seed=2):
-        found = attribution.explain(forecaster, weights, prices)
-        for layer, order in zip(found.layers, found.order, strict=True):
+        attributed = attribution.attribute_forecast(forecaster, weights, prices)
+        for layer, order in zip(attributed.layers, attributed.order, strict=True):
             assert sorted(order) == list(range(50))
             assert _likeness(layer["hidden"][:, order]) > _likeness(layer["hidden"]) + 0.2
 
@@ -183,18 +184,18 @@ def tampered(weights, **changes):
 def test_weights_that_were_tampered_with_are_refused_not_explained(forecaster, weights, prices, name):
     changed = weights.arrays[name] + 0.001
     with pytest.raises(Disagreement, match="differ by .* more than 1.2e-05"):
-        attribution.explain(forecaster, tampered(weights, arrays={**weights.arrays, name: changed}), prices)
+        attribution.attribute_forecast(forecaster, tampered(weights, arrays={**weights.arrays, name: changed}), prices)
 
 
 def test_weights_of_the_cells_are_checked_by_what_becomes_of_the_forecast(forecaster, weights, prices):
     name = "lstm.weight_hh_l1"
     with pytest.raises(Disagreement, match="differ by"):
-        attribution.explain(
+        attribution.attribute_forecast(
             forecaster, tampered(weights, arrays={**weights.arrays, name: -weights.arrays[name]}), prices
         )
     nothing = {**weights.arrays, name: weights.arrays[name] * math.nan}
     with pytest.raises(Disagreement, match="differ by nan"):
-        attribution.explain(forecaster, tampered(weights, arrays=nothing), prices)
+        attribution.attribute_forecast(forecaster, tampered(weights, arrays=nothing), prices)
 
 
 @pytest.mark.parametrize(
@@ -208,16 +209,16 @@ def test_weights_of_the_cells_are_checked_by_what_becomes_of_the_forecast(foreca
 )
 def test_weights_of_another_network_are_refused_by_name(forecaster, weights, prices, changes, words):
     with pytest.raises(Disagreement, match=words):
-        attribution.explain(forecaster, tampered(weights, **changes), prices)
+        attribution.attribute_forecast(forecaster, tampered(weights, **changes), prices)
 
 
 def test_a_file_that_was_changed_after_the_start_is_refused(tmp_path):
     folder = tmp_path / "models"
     shutil.copytree(MODELS, folder)
     forecaster = Forecaster(folder)
-    assert explain_response.weights_of(folder, forecaster).cell == "lstm"
-    explain_response.weights_of.cache_clear()
+    assert served_weights(folder, forecaster).cell == "lstm"
+    served_weights.cache_clear()
     with (folder / "weights.npz").open("ab") as file:
         file.write(b"\x00")
     with pytest.raises(Disagreement, match="no longer the file that manifest.json names"):
-        explain_response.weights_of(folder, forecaster)
+        served_weights(folder, forecaster)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lambda_fn.model.forecaster import Forecaster, ModelRefused, intervals_of, open_session, read_manifest
+from lambda_fn.model.forecaster import Forecaster, open_session
+from lambda_fn.model.manifest import ModelRefused, intervals_of, read_manifest
 from tests.lambda_fn.conftest import MODELS, walks
 
 

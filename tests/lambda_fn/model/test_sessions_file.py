@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from lambda_fn.model import sessions
-from lambda_fn.model.forecaster import Forecaster, ModelRefused
+from lambda_fn.model.forecaster import Forecaster
+from lambda_fn.model.manifest import ModelRefused
 from lambda_fn.model.sessions import Sessions, SessionsRefused
 from tests.lambda_fn.conftest import MODELS
 
@@ -55,9 +56,9 @@ def test_a_model_without_the_file_has_the_projects_own(tmp_path):
 
 def test_without_any_file_there_are_weekdays(tmp_path, monkeypatch):
     monkeypatch.setattr(sessions, "MODELS", tmp_path)
-    found = Sessions(tmp_path)
-    assert found.calendars == ("weekdays",)
-    assert found.after("weekdays", FRIDAY, 3) == ["2026-11-23", "2026-11-24", "2026-11-25"]
+    calendar_free = Sessions(tmp_path)
+    assert calendar_free.calendars == ("weekdays",)
+    assert calendar_free.after("weekdays", FRIDAY, 3) == ["2026-11-23", "2026-11-24", "2026-11-25"]
 
 
 def test_the_last_days_of_the_file_are_the_last_known():

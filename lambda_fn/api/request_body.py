@@ -1,4 +1,4 @@
-"""The bodies of `POST /predict` and `POST /explain`: checked as they are decoded; `faults.py` says what is wrong."""
+"""Decode and validate the bodies of `POST /predict` and `POST /explain`; `request_faults.py` finds what is wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from typing import Annotated, Literal
 import msgspec
 
 from lambda_fn.api.problem_details import Refusal, invalid
-from lambda_fn.api.request_faults import HISTORY, explain, explain_single, length_faults, misfits
+from lambda_fn.api.request_faults import (
+    HISTORY,
+    explain_body_refusal,
+    find_refused_series,
+    length_faults,
+    option_faults,
+)
 from lambda_fn.model.limits import (
     HIGHEST_PRICE,
     LONGEST_ID,
@@ -51,25 +57,25 @@ class ExplainRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 Refused = dict[int, Refusal]  # position in `series` → why this one is not answered
 
-_decoder = msgspec.json.Decoder(PredictRequest)
-_explain_decoder = msgspec.json.Decoder(ExplainRequest)
+_decode_predict = msgspec.json.Decoder(PredictRequest).decode
+_decode_explain = msgspec.json.Decoder(ExplainRequest).decode
 
 
-def decode_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused]:
-    """The request, if a model of these limits can answer it, and the series of it that can't be answered.
+def decode_predict_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused]:
+    """Decode a request that a model of these limits can answer, and the refusals of single series of it.
 
     Raises `Refusal` with every fault found, not the first alone. A series with bad prices is no reason to refuse
     the others.
     """
     try:
-        request = _decoder.decode(body)
+        request = _decode_predict(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        request, refused = _salvage(body, limits, str(error))
+        request, refused = _without_refused(body, limits, str(error))
     else:
         refused = {}
     if (request.prices is None) == (request.series is None):
-        explain(body, limits, "")
-    faults = misfits(limits, request.horizon, request.levels, request.calendar, request.last_date is not None)
+        find_refused_series(body, limits, "")
+    faults = option_faults(limits, request.horizon, request.levels, request.calendar, request.last_date is not None)
     if request.prices is not None:
         faults = length_faults(len(request.prices), limits.window, "/prices") + faults
     for position, series in enumerate(request.series or ()):
@@ -77,28 +83,28 @@ def decode_request(body: bytes, limits: Limits) -> tuple[PredictRequest, Refused
             place = f"/series/{position}/prices"
             refused[position] = invalid(length_faults(len(series.prices), limits.window, place), reason=HISTORY)
     if request.series and len({series.id for series in request.series}) < len(request.series):
-        explain(body, limits, "")
+        find_refused_series(body, limits, "")
     if faults:
         raise invalid(faults)
     return request, refused
 
 
 def decode_explain_request(body: bytes, limits: Limits) -> ExplainRequest:
-    """The request, if a model of these limits can answer it. Raises `Refusal` with every fault found."""
+    """Decode a request that a model of these limits can answer. Raises `Refusal` with every fault found."""
     try:
-        request = _explain_decoder.decode(body)
+        request = _decode_explain(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise explain_single(body, limits, str(error)) from None
+        raise explain_body_refusal(body, limits, str(error)) from None
     faults = length_faults(len(request.prices), limits.window, "/prices")
-    faults += misfits(limits, None, None, request.calendar, request.last_date is not None)
+    faults += option_faults(limits, None, None, request.calendar, request.last_date is not None)
     if faults:
         raise invalid(faults)
     return request
 
 
-def _salvage(body: bytes, limits: Limits, reason: str) -> tuple[PredictRequest, Refused]:
-    """The request without its bad series, or `Refusal`. Slow, and only reached by a request with a fault."""
-    found, refused = explain(body, limits, reason)
+def _without_refused(body: bytes, limits: Limits, reason: str) -> tuple[PredictRequest, Refused]:
+    """Decode a rejected body without the prices of its refused series, or raise `Refusal`. Slow."""
+    request, refused = find_refused_series(body, limits, reason)
     for position in refused:
-        found["series"][position] = {"id": found["series"][position]["id"], "prices": []}
-    return msgspec.convert(found, PredictRequest), refused
+        request["series"][position] = {"id": request["series"][position]["id"], "prices": []}
+    return msgspec.convert(request, PredictRequest), refused
