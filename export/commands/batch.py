@@ -108,11 +108,12 @@ def scores(
         raise InputError(f"--plot {plot}: must end in .png")
     from lambda_fn.batch.errors import BatchRefused
     from lambda_fn.batch.score_table import drift, read_scores
-    from lambda_fn.tables.store import StoreRefused, StoreUnavailable, open_store
+    from lambda_fn.tables.errors import TableError
+    from lambda_fn.tables.store import open_store
 
     try:
         rows = read_scores(open_store(out))
-    except (BatchRefused, StoreRefused, StoreUnavailable) as refusal:
+    except (BatchRefused, TableError) as refusal:
         raise InputError(str(refusal)) from None
     if not rows:
         raise InputError(
@@ -146,8 +147,7 @@ def _run(
     from lambda_fn.batch.records import Settings
     from lambda_fn.model.manifest import ModelRefused
     from lambda_fn.model.sessions import SessionsRefused
-    from lambda_fn.tables.price_files import InputRefused
-    from lambda_fn.tables.store import StoreRefused, StoreUnavailable
+    from lambda_fn.tables.errors import InputRefused, TableError
 
     settings = Settings(prices=prices, out=out, as_of=day, calendar=calendar, stale_after=stale_after)
     try:
@@ -167,7 +167,7 @@ def _run(
         raise InputError(f"--prices {refusal}" if str(refusal).startswith("no file") else str(refusal)) from None
     except BatchRefused as refusal:
         raise InputError(str(refusal).replace("the input of the run: calendar", "--calendar:")) from None
-    except (StoreRefused, StoreUnavailable) as refusal:
+    except TableError as refusal:
         raise InputError(str(refusal)) from None
     except KeyboardInterrupt:
         say("interrupted; the shards that are done stay done: run the same command again to go on")

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from export.data.dates import parse_day
 from export.errors import InputError
 from lambda_fn import MODELS as MODELS  # the set that comes with the project
 
@@ -38,6 +37,8 @@ TableOption = Annotated[
 
 def day_option(flag: str, text: str) -> datetime.date:
     """Parse the calendar date given to a flag; raises `InputError`."""
+    from export.data.calendars import parse_day
+
     day = parse_day(text)
     if day is None:
         raise InputError(f"{flag}: {text!r} is not a calendar date (YYYY-MM-DD)")

@@ -56,8 +56,7 @@ def publish(
 
 def _publish(place: str, model: Path, json: bool) -> None:
     """Publish a set; the place is listed before the long proof, so that a refusal comes at once."""
-    from export.release.archive import open_archive
-    from export.release.publish import already_there, prove, put_set, read_set
+    from export.release.publish import already_there, open_archive, prove, put_set, read_set
 
     model_set = read_set(model)
     archive = open_archive(place, model_set.model_version)
@@ -72,19 +71,18 @@ def _publish(place: str, model: Path, json: bool) -> None:
 
         written = put_set(model_set, archive, there, on_file)
     say_notes(tuple(model_set.warnings()))
-    _print_files(archive.place, model_set, written, json)
+    _print_files(archive.uri, model_set, written, json)
 
 
 def _check(place: str, json: bool) -> None:
-    from export.release.archive import open_archive
-    from export.release.publish import check_archived
+    from export.release.publish import check_archived, open_archive
 
     archive = open_archive(place)
     with progress_bar() as bar:
         task = bar.add_task("listing", total=None)
         model_set = check_archived(archive, lambda name: bar.update(task, description=name))
     say_notes(tuple(model_set.warnings()))
-    _print_files(archive.place, model_set, None, json)
+    _print_files(archive.uri, model_set, None, json)
 
 
 def _print_files(place: str, model_set: ModelSet, written: dict[str, bool] | None, json: bool) -> None:

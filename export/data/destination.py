@@ -1,4 +1,4 @@
-"""Puts a table where `--out` says: CSV or Parquet by its ending, on this machine or on S3, whole or not at all."""
+"""Write a table to `--out`: CSV or Parquet by its ending, on this machine or on S3, whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from export.data.price_sql import SETTINGS, quote
 from export.data.price_table import Prices
-from export.data.s3 import is_s3, split_address, temporary_folder, upload
-from export.errors import InputError
+from export.errors import InputError, input_errors
+from lambda_fn.tables.errors import TableError
+from lambda_fn.tables.s3 import is_s3, split_address
+from lambda_fn.tables.sql import SETTINGS, quote
+from lambda_fn.tables.store import open_store, scratch
 
 FORMATS = {
     ".parquet": "FORMAT parquet, COMPRESSION zstd",
@@ -33,7 +35,9 @@ def check_destination(out: str, endings: Sequence[str] = tuple(FORMATS)) -> None
     if Path(out).name.lower() in endings:
         raise InputError(f"--out {out}: names no file")
     if is_s3(out):
-        if not split_address(out)[1]:
+        with input_errors():
+            _, key = split_address(out)
+        if not key:
             raise InputError(f"--out {out}: names a bucket and no key")
         return
     try:
@@ -50,7 +54,7 @@ def check_destination(out: str, endings: Sequence[str] = tuple(FORMATS)) -> None
 
 
 def write_prices(prices: Prices, out: str, volume: NDArray[np.int64] | None = None) -> None:
-    """The table `unique_id, ds, y`, ordered by unique_id and ds; with `volume` (rows,) a fourth column of that name."""
+    """Write the table `unique_id, ds, y`, ordered by unique_id and ds; `volume` (rows,) is a fourth column."""
     columns: dict[str, NDArray[Any]] = {"unique_id": prices.owners(), "ds": prices.ds, "y": prices.y}
     if volume is not None:
         columns["volume"] = volume
@@ -60,22 +64,22 @@ def write_prices(prices: Prices, out: str, volume: NDArray[np.int64] | None = No
 def write_table(
     columns: Mapping[str, NDArray[Any]], out: str, labels: Mapping[str, Sequence[str]] | None = None
 ) -> None:
-    """Columns of one length as a table at `out`.
+    """Write columns of one length as a table at `out`.
 
     A column named in `labels` holds positions in those labels. Dates are datetime64[D].
     Raises `InputError` when `out` can't be written; what stood there before then still does.
     """
     labels = labels or {}
-    given = {
+    arrays = {
         name: values.astype("datetime64[s]") if values.dtype.kind == "M" else values for name, values in columns.items()
     }
     select = ", ".join(_expression(name, name in labels, columns[name].dtype.kind == "M") for name in columns)
     with placing(out) as path, duckdb.connect(":memory:", config=SETTINGS) as database:
-        database.register("given", given)
+        database.register("arrays", arrays)
         for name, values in labels.items():
             database.execute(f"SET VARIABLE {name} = $values", {"values": list(values)})
         try:
-            database.execute(f"COPY (SELECT {select} FROM given) TO {quote(str(path), chr(39))} ({_format(out)})")
+            database.execute(f"COPY (SELECT {select} FROM arrays) TO {quote(str(path), chr(39))} ({_format(out)})")
         except duckdb.IOException as error:
             number = re.search(r'"errno":"([0-9]+)"', str(error))  # DuckDB's own words name our hidden folder
             raise OSError(None, os.strerror(int(number[1])) if number else "the disk refused") from None
@@ -89,15 +93,18 @@ def placing(out: str) -> Iterator[Path]:
     """
     try:
         target = Path(out).resolve()
-        with temporary_folder(None if is_s3(out) else target.parent) as folder:
+        with scratch(None if is_s3(out) else target.parent) as folder:
             staged = folder / target.name
             yield staged
             if is_s3(out):
-                upload(staged, out)
+                prefix, _, key = out.rpartition("/")
+                open_store(f"{prefix}/").put(key, staged)
                 return
             with staged.open("rb+") as file:
                 os.fsync(file.fileno())
             staged.replace(target)
+    except TableError as error:
+        raise InputError(f"--out {error}") from None
     except OSError as error:
         raise InputError(f"--out {out}: can't be written ({error.strerror or error})") from None
 

@@ -1,4 +1,4 @@
-"""Finds jumps that look like a stock split nobody adjusted for."""
+"""Find jumps that look like a stock split nobody adjusted for."""
 
 from __future__ import annotations
 

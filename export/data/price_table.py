@@ -26,7 +26,7 @@ class Prices:
     notes: tuple[str, ...] = ()  # what was chosen, dropped, merged or skipped, and "warning: …" lines
 
     def __len__(self) -> int:
-        """How many rows, over all series."""
+        """Count the rows of all series."""
         return len(self.y)
 
     def series(self, unique_id: str) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
@@ -95,5 +95,5 @@ def make_prices(table: Mapping[str, tuple[ArrayLike, ArrayLike]], sources: Seque
 
 
 def starts_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where series of these lengths start, and where the last ends: (series + 1,)."""
+    """The first row of each series of these lengths, and the end of the last: (series + 1,)."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])

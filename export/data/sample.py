@@ -23,7 +23,7 @@ _SHARED = (0.1, 0.5)  # from which to which part of its variance a series has fr
 def made_market(
     series: int, days: int, seed: int, on_day: Callable[[int], None] = lambda _: None
 ) -> NDArray[np.float64]:
-    """Seeded closes (series, days): log returns are GARCH(1,1), their shocks a common factor's and their own.
+    """Simulate closes (series, days): log returns are GARCH(1,1), their shocks a common factor's and their own.
 
     Volatility: Bollerslev, "A conditionally heteroskedastic time series model for speculative prices" (1987). No
     return can be foreseen, only its spread. `on_day` hears the number of each day made.

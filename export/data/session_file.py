@@ -1,4 +1,4 @@
-"""Freezes trading days into one small file, `sessions.json`: dates for a reader that has no calendar library."""
+"""Freeze trading days into one small file, `sessions.json`: dates for a reader that has no calendar library."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ON_ONE_LINE = 7  # "2026-01": the days of one month
 
 
 def freeze_sessions(calendars: Sequence[str], first: np.datetime64, last: np.datetime64) -> dict[str, Any]:
-    """What `sessions.json` holds: every trading day of these calendars from `first` to `last`, both included.
+    """Make the content of `sessions.json`: every trading day of these calendars from `first` to `last`, both included.
 
     Raises `InputError` for a calendar that is not known, or not on all of these days.
     """
@@ -44,8 +44,8 @@ def digest_of(frozen: dict[str, Any]) -> str:
     Canonical is `json.dumps` with sorted keys and no spaces, all of it ASCII; `msgspec.json.encode` with
     `order="sorted"` gives the same bytes. So the same days have the same digest, however the file is laid out.
     """
-    told = {name: value for name, value in frozen.items() if name not in ("created_at", "sha256")}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    days = {name: value for name, value in frozen.items() if name not in ("created_at", "sha256")}
+    return hashlib.sha256(json.dumps(days, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def write_sessions(frozen: dict[str, Any], out: str) -> bool:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from export.data.s3 import temporary_folder
 from export.errors import InputError
 from export.schemas import as_json
+from lambda_fn.tables.store import scratch
 
 EVALUATION, SCORES = "evaluation.json", "scores.csv"
 WHOLE = ("all", "first days of folds")  # the parts that are in `evaluation.json` at every step
@@ -32,7 +32,7 @@ def write_files(folder: Path, files: Mapping[str, bytes], place: str, stale: Ite
     Raises `InputError`, which names the folder as `place`, when it can't be written.
     """
     try:
-        with temporary_folder(folder) as staging:
+        with scratch(folder) as staging:
             for name, content in files.items():
                 (staging / name).write_bytes(content)
             for name in files:

@@ -15,10 +15,11 @@ from typing import Any
 
 from export.conversion.artefacts import DATA_FILES
 from export.conversion.convert import check_bundle
-from export.errors import GateRefused, InputError
+from export.errors import GateRefused, InputError, input_errors
 from export.evaluation.evaluation_file import EVALUATION, digest_of
-from export.release.archive import Archive
 from export.schemas import as_json, parse_artefact
+from lambda_fn.tables.s3 import is_s3, split_address
+from lambda_fn.tables.store import Store, open_store
 
 RELEASE, MANIFEST, CARD = "release.json", "manifest.json", "README.md"
 OPTIONAL = (EVALUATION, "sessions.json", CARD)
@@ -78,18 +79,31 @@ def prove(folder: Path, model_set: ModelSet) -> None:
         raise GateRefused(f"{folder}: its files changed while they were proven; publish again")
 
 
-def already_there(model_set: ModelSet, archive: Archive) -> set[str]:
+@input_errors()
+def open_archive(place: str, version: str = "") -> Store:
+    """Open the store at a folder or at `s3://bucket/prefix`, or in `version` below it; nothing is read or written yet.
+
+    Raises `InputError` where the bucket can be none.
+    """
+    if is_s3(place):
+        split_address(place)  # before its slashes are taken off
+    return open_store(f"{place.rstrip('/')}/{version}".rstrip("/") or "/")
+
+
+@input_errors()
+def already_there(model_set: ModelSet, archive: Store) -> set[str]:
     """List the files that the archive has with the same content; `GateRefused` where it has others in their place."""
-    there = [name for name in archive.names() if name in (*LISTED, RELEASE)]
+    there = [name for name in archive.files("") if name in (*LISTED, RELEASE)]
     for name in sorted(there, key=lambda name: name == RELEASE):  # the file itself says more than the list
         if name not in model_set.contents:
-            raise GateRefused(f"{archive.place}/{name}: is there, and the set to publish has no such file; {_NEVER}")
+            raise GateRefused(f"{archive.uri}/{name}: is there, and the set to publish has no such file; {_NEVER}")
         _check_same(archive, name, model_set.contents[name])
     return set(there)
 
 
+@input_errors()
 def put_set(
-    model_set: ModelSet, archive: Archive, there: set[str], on_file: Callable[[str], None] = lambda _: None
+    model_set: ModelSet, archive: Store, there: set[str], on_file: Callable[[str], None] = lambda _: None
 ) -> dict[str, bool]:
     """Put the files that are not there; returns for each whether it was written. `on_file` gets each name before.
 
@@ -105,21 +119,22 @@ def put_set(
     return written
 
 
-def check_archived(archive: Archive, on_file: Callable[[str], None] = lambda _: None) -> ModelSet:
+@input_errors()
+def check_archived(archive: Store, on_file: Callable[[str], None] = lambda _: None) -> ModelSet:
     """Read the set in an archive whole and verify it against release.json and manifest.json.
 
     Raises `InputError` where there is no set, `GateRefused` naming every file that is missing, altered or unlisted.
     """
-    names = [name for name in archive.names() if name in (*LISTED, RELEASE)]
+    names = [name for name in archive.files("") if name in (*LISTED, RELEASE)]
     if not names:
-        raise InputError(f"{archive.place}: holds no published set; name the folder of one version")
+        raise InputError(f"{archive.uri}: holds no published set; name the folder of one version")
     if RELEASE not in names:
-        raise GateRefused(f"{archive.place}: holds no {RELEASE}, so nothing says what the set must be")
+        raise GateRefused(f"{archive.uri}: holds no {RELEASE}, so nothing says what the set must be")
     contents = {}
     for name in names:
         on_file(name)
-        contents[name] = archive.read(name)
-    release = parse_artefact("release", contents[RELEASE], archive.place)
+        contents[name] = _content(archive, name)
+    release = parse_artefact("release", contents[RELEASE], archive.uri)
     faults = [f"{name} is not listed in {RELEASE}" for name in names if name not in (*release["files"], RELEASE)]
     for name, listed in release["files"].items():
         if name not in contents:
@@ -128,10 +143,10 @@ def check_archived(archive: Archive, on_file: Callable[[str], None] = lambda _: 
             faults.append(f"{name} has SHA-256 {digest[:12]}…, {RELEASE} says {listed['sha256'][:12]}…")
     if faults:
         hint = "; publishing the set again completes it" if all(fault.endswith("missing") for fault in faults) else ""
-        raise GateRefused(f"{archive.place}: {', '.join(faults)}{hint}")
-    if (version := _check_manifest(archive.place, contents)["model_version"]) != release["model_version"]:
-        raise GateRefused(f"{archive.place}: {MANIFEST} is of {version}, {RELEASE} of {release['model_version']}")
-    verdict = _check_verdict(archive.place, contents)
+        raise GateRefused(f"{archive.uri}: {', '.join(faults)}{hint}")
+    if (version := _check_manifest(archive.uri, contents)["model_version"]) != release["model_version"]:
+        raise GateRefused(f"{archive.uri}: {MANIFEST} is of {version}, {RELEASE} of {release['model_version']}")
+    verdict = _check_verdict(archive.uri, contents)
     return ModelSet(version, verdict, {name: contents[name] for name in (RELEASE, *release["files"])})
 
 
@@ -143,16 +158,24 @@ def sha256(content: bytes) -> str:
 _NEVER = "a published version never changes, so export the set under another --model-version"
 
 
-def _check_same(archive: Archive, name: str, ours: bytes) -> None:
+def _check_same(archive: Store, name: str, ours: bytes) -> None:
     """Raise `GateRefused` unless the archive's file has our content."""
-    theirs = archive.read(name)
+    theirs = _content(archive, name)
     if theirs == ours:
         return
     which = _first_difference(theirs, ours) if name == RELEASE else ""
     raise GateRefused(
-        f"{archive.place}/{name}: is there with SHA-256 {_short(sha256(theirs))}, "
+        f"{archive.uri}/{name}: is there with SHA-256 {_short(sha256(theirs))}, "
         f"this set has {_short(sha256(ours))}{which}; {_NEVER}"
     )
+
+
+def _content(archive: Store, name: str) -> bytes:
+    """Read one file of an archive; raises `InputError` where it is gone."""
+    content = archive.read(name)
+    if content is None:
+        raise InputError(f"{archive.uri}/{name}: can't be read (no such file)")
+    return content
 
 
 def _first_difference(theirs: bytes, ours: bytes) -> str:

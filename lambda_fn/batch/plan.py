@@ -14,14 +14,16 @@ import msgspec
 from lambda_fn.batch.database import DUCKDB
 from lambda_fn.batch.earlier_runs import find_earlier_runs
 from lambda_fn.batch.errors import BatchRefused
+from lambda_fn.batch.last_closes import last_days, number, read_closes
 from lambda_fn.batch.records import SCHEMA_VERSION, InputDigest, Place, Plan, Settings
 from lambda_fn.batch.served_model import manifest, model_digest, sessions
 from lambda_fn.batch.shard_writer import HASH, choose_shards, put_shards, write_shards
 from lambda_fn.model.manifest import intervals_of
-from lambda_fn.tables.closes import last_days, number, read_closes
-from lambda_fn.tables.price_files import InputFile, InputRefused, check_unchanged, open_inputs
-from lambda_fn.tables.price_rows import explain
-from lambda_fn.tables.store import Store, is_s3, scratch, split
+from lambda_fn.tables.errors import InputRefused
+from lambda_fn.tables.price_files import PriceFile, check_unchanged, open_price_files
+from lambda_fn.tables.price_rows import explain_failure
+from lambda_fn.tables.s3 import is_s3, split_address
+from lambda_fn.tables.store import Store, scratch
 from lambda_fn.telemetry import logger
 
 EARLIEST = datetime.date(1602, 1, 1)  # the first exchange's first year
@@ -53,7 +55,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     counts = {name: getattr(result, name) for name in ("series", "arrived", "waited")}  # said even where they are zero
     output: dict[str, Any] = {**msgspec.to_builtins(result), **counts}
     if result.place is not None and is_s3(result.place.work):  # where the Distributed Map reads its items
-        bucket, prefix = split(result.place.work)
+        bucket, prefix = split_address(result.place.work)
         output["items"] = {"bucket": bucket, "key": f"{prefix}/{result.place.shard_list_key}".lstrip("/")}
     return output
 
@@ -70,16 +72,16 @@ def plan(settings: Settings, waited: int = 0, on_step: OnStep = lambda _: None) 
         return PlanResult("closed", str(as_of))
     with scratch() as folder:
         places = [settings.prices] if isinstance(settings.prices, str) else settings.prices
-        files = open_inputs(places, folder, lambda name: on_step(f"reading {name}"))
+        files = open_price_files(places, folder, lambda name: on_step(f"reading {name}"))
         with duckdb.connect(":memory:", config={**DUCKDB, "temp_directory": str(folder / "spill")}) as database:
             try:
-                read_closes(database, files, folder, as_of)
+                closes = read_closes(database, files, folder, as_of)
             except duckdb.Error:
-                raise explain(database, files) from None
-            series = number(database, "SELECT count(*) FROM ids")
+                raise explain_failure(database, files) from None
+            series = number(database, f"SELECT count(*) FROM {closes.ids}")
             if not series:
                 raise InputRefused("the files hold no rows of prices")
-            arrived, alive = _arrived(last_days(database), settings, as_of, calendar)
+            arrived, alive = _arrived(last_days(database, closes), settings, as_of, calendar)
             if settings.scheduled and (not alive or arrived * 2 < alive):
                 return PlanResult("waiting", str(as_of), series=alive, arrived=arrived, waited=waited + 1)
             place = _place(settings, as_of, files)
@@ -89,12 +91,12 @@ def plan(settings: Settings, waited: int = 0, on_step: OnStep = lambda _: None) 
                 return msgspec.structs.replace(result, state="done")
             on_step(f"sharding {series:,} series")
             planned = _plan(settings, place, store, files)
-            planned.rows, planned.series = number(database, "SELECT sum(rows) FROM ids"), series
-            planned.shard_count, planned.shards = choose_shards(database, settings.series_per_shard)
+            planned.rows, planned.series = number(database, f"SELECT sum(rows) FROM {closes.ids}"), series
+            planned.shard_count, planned.shards = choose_shards(database, closes, settings.series_per_shard)
             try:
-                write_shards(database, folder / "shards", as_of, planned)
+                write_shards(database, closes, folder / "shards", as_of, planned)
             except duckdb.Error:  # of prices, which were not read before
-                raise explain(database, files) from None
+                raise explain_failure(database, files) from None
         check_unchanged(files)
         put_shards(place, planned.shards, folder / "shards")
         store.put_new(place.plan_key, msgspec.json.format(msgspec.json.encode(planned), indent=1))
@@ -132,7 +134,7 @@ def _arrived(
     return sum(count for day, count in days if day == as_of), alive
 
 
-def _place(settings: Settings, as_of: datetime.date, files: list[InputFile]) -> Place:
+def _place(settings: Settings, as_of: datetime.date, files: list[PriceFile]) -> Place:
     """Return the run's place: its name is a digest of input, day, settings and model."""
     out = settings.out.rstrip("/") or "/"
     identity = msgspec.json.encode(
@@ -148,7 +150,7 @@ def _place(settings: Settings, as_of: datetime.date, files: list[InputFile]) -> 
     return Place(out, settings.work.rstrip("/") or f"{out}/work", str(as_of), run)
 
 
-def _plan(settings: Settings, place: Place, store: Store, files: list[InputFile]) -> Plan:
+def _plan(settings: Settings, place: Place, store: Store, files: list[PriceFile]) -> Plan:
     """Make the plan, all but its rows, series and shards."""
     model = manifest()
     until, earlier = find_earlier_runs(store, place.as_of, model.horizon)

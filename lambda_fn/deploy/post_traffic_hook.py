@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any
 
 from lambda_fn.deploy.lifecycle_hook import aws_client, log, model_identity, read_artefact, report_status, time_limited
-from lambda_fn.tables import store
+from lambda_fn.tables.s3 import client as s3_client
 from lambda_fn.tables.store import Store, open_store
 
 SCHEMA_VERSION = 1
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
     """Record the release that VERSIONS names below RELEASES, report, and keep the versions of the KEPT newest."""
     try:
         releases, versions = open_store(os.environ["RELEASES"]), parse_versions(os.environ["VERSIONS"])
-        with time_limited(store.client(), context):
+        with time_limited(s3_client(), context):
             record_release(releases, versions)
     except Exception as error:
         stack = traceback.format_exc()
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
     status = report_status(event, succeeded=True)
     try:
         with (
-            time_limited(store.client(), context, 1),
+            time_limited(s3_client(), context, 1),
             time_limited(aws_client("lambda", 5, 10), context, 1) as functions,
         ):
             prune_versions(functions, releases, versions, int(os.environ.get("KEPT") or 3))

@@ -1,29 +1,39 @@
-"""The SQL that reads the price files of a batch run as rows `unique_id, ds, y, fault`, whatever their layout.
+"""The SQL that reads price files as typed rows, whatever their layout, each with its fault, if any, beside it.
 
-A row that is wrong stays: its y is NaN, or its ds NULL, and `fault` says in words what it is, kind first
-(`bad price: y 'abc' on 2026-11-03 in b3.csv is …`). So one bad row costs one series its forecast, and no one else.
+Columns of the rows:
+
+    unique_id VARCHAR  empty: a row that names no series
+    ds DATE            NULL: no day
+    y DOUBLE           NULL: no price, or a holiday's row
+    holiday BOOLEAN    all prices of the row are null, as Yahoo writes a holiday
+    fault STRUCT       (field, value, reason), all text, of the first thing wrong; NULL: nothing is
+    volume DOUBLE      NULL: unknown, or not asked for
+    raw_ds             the day as it stands in the file
+    file VARCHAR       the last part of the file's path
+    row BIGINT         where asked for: the line in a CSV, header = 1; the row of Parquet, first = 1
 """
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 from collections.abc import Sequence
 
 import duckdb
 
 from lambda_fn.model.limits import HIGHEST_PRICE, LOWEST_PRICE
-from lambda_fn.tables.layouts import recognise
-from lambda_fn.tables.price_files import InputFile, InputRefused
+from lambda_fn.tables.errors import InputRefused
+from lambda_fn.tables.layouts import Columns, recognise
+from lambda_fn.tables.price_files import PriceFile
 from lambda_fn.tables.sql import path_literal, quote
 
-NO_NAME = "(no unique_id)"  # stands for the series of rows that name none
-
+LOWEST, HIGHEST = "1e-9", "1e12"  # LOWEST_PRICE and HIGHEST_PRICE, as messages write them
 _PATH = "efemera_path"  # the column that tells the file of a row; one called filename may be the user's own
 
 MACROS = r"""
     SET TimeZone = 'UTC';
-    CREATE MACRO bare(cell) AS
+    CREATE MACRO bare(cell) AS -- looking first makes a file of 5 million rows read in half the time
         CASE WHEN contains(cell, ' ') OR contains(cell, e'\t') THEN trim(cell, e' \t') ELSE cell END;
     CREATE MACRO unquoted(cell) AS CASE WHEN cell LIKE '"%"' THEN replace(cell[2:-2], '""', '"') ELSE cell END;
     CREATE MACRO fields_of(line) AS
@@ -40,40 +50,44 @@ MACROS = r"""
     CREATE MACRO day_of_moment(cell) AS CASE WHEN cell = date_trunc('day', cell) THEN CAST(cell AS DATE) END;
     CREATE MACRO price_of_text(cell) AS
         CASE WHEN NOT contains(cell, '_') THEN TRY_CAST(cell AS DOUBLE) END; -- 1_000 would be read as 1000
-    CREATE MACRO shown(cell) AS '''' || coalesce(left(CAST(cell AS VARCHAR), 40), '') || '''';
+    CREATE MACRO is_null(cell) AS coalesce(lower(CAST(cell AS VARCHAR)), '') IN ('', 'null', 'nan');
+    CREATE MACRO fault_of(field, value, reason) AS
+        {'field': field, 'value': CAST(value AS VARCHAR), 'reason': reason};
 """
 # The CSV reader gives lines and SQL splits them: the reader's own split would take 32,50 for a price of 32 where a
-# decimal comma made one field two. The separator is one that no text holds.
+# decimal comma made one field two, and forgets the numbers of blank lines. The separator is one that no text holds.
 _LINES = r"""
-    SELECT {cells}, width FROM (
-        SELECT {path}, fields_of(line) AS fields, CASE WHEN is_torn(line) THEN 0 ELSE len(fields) END AS width
-        FROM read_csv([{paths}], columns = {{'line': 'VARCHAR'}}, delim = e'\x1c\x1d\x1e\x1f', quote = '', escape = '',
-            header = false, skip = 1, auto_detect = false, strict_mode = false, compression = 'none',
-            hive_partitioning = false, filename = '{path}')
-        WHERE bare(line) <> '')"""
+    read_csv([{paths}], columns = {{'line': 'VARCHAR'}}, delim = e'\x1c\x1d\x1e\x1f', quote = '', escape = '',
+        header = false, skip = {skip}, auto_detect = false, strict_mode = false, compression = 'none',
+        hive_partitioning = false, filename = '{path}')"""
+_CSV_ROWS = """
+    SELECT {cells}, width{row} FROM (
+        SELECT {path}{row}, fields_of(line) AS fields, CASE WHEN is_torn(line) THEN 0 ELSE len(fields) END AS width
+        FROM {lines} WHERE bare(line) <> '')"""
 _TYPED = f"""
-    SELECT {{unique_id}} AS unique_id,
-        CASE WHEN {{day}} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' THEN {{day}} END AS ds,
-        CASE WHEN {{price}} BETWEEN {LOWEST_PRICE} AND {HIGHEST_PRICE}
-            AND width = {{width}} AND unique_id <> '{NO_NAME}' THEN {{price}} ELSE 'NaN' END AS y,
-        CASE WHEN ds IS NOT NULL AND NOT isnan(y) THEN NULL
-            WHEN width <> {{width}} THEN
-                'bad row: ' || width || ' fields where the header has {{width}}, ds ' || shown(raw_ds) || ' in ' || file
-            WHEN ds IS NULL THEN 'bad date: ds ' || shown(raw_ds) || ' in ' || file || ' is no day (YYYY-MM-DD)'
-            WHEN unique_id = '{NO_NAME}' THEN 'no name: a row of ' || ds || ' in ' || file || ' has no unique_id'
-            ELSE 'bad price: y ' || shown(raw_y) || ' on ' || ds || ' in ' || file
-                || ' is no price between 1e-9 and 1e12'
-            END AS fault
-    FROM ({{rows}}) WHERE NOT holiday"""
-
-# Costs every row its place in a dictionary of ids, a quarter of the time of a plan; so only where an id needs it.
-_CLEANED = f"coalesce(nullif(bare(CAST(raw_id AS VARCHAR)), ''), '{NO_NAME}')"
-NEEDS_CLEANING = "unique_id IS NULL OR unique_id = '' OR bare(unique_id) <> unique_id"
+    SELECT unique_id, ds, y, holiday, volume, raw_ds, file{{row}}, CASE
+        WHEN {{bad_width}} THEN fault_of('width', width, '')
+        WHEN unique_id = '' THEN fault_of('unique_id', '', '')
+        WHEN ds IS NULL THEN fault_of('ds', raw_ds, 'not a calendar date (YYYY-MM-DD)')
+        WHEN holiday THEN NULL
+        WHEN y IS NULL THEN fault_of('y', raw_y, CASE
+            WHEN price IS NULL THEN 'not a price'
+            WHEN NOT isfinite(price) THEN 'not a finite price'
+            ELSE 'not a price between {LOWEST} and {HIGHEST}' END)
+        WHEN {{bad_volume}} THEN fault_of('volume', raw_volume, 'not a volume')
+        END AS fault
+    FROM (
+        SELECT *, {{unique_id}} AS unique_id, {{price}} AS price, {{volume}} AS volume,
+            CASE WHEN {{day}} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' THEN {{day}} END AS ds,
+            CASE WHEN price BETWEEN {LOWEST_PRICE} AND {HIGHEST_PRICE} THEN price END AS y
+        FROM ({{rows}}))"""
+# An empty or null volume is unknown.
+_BAD_VOLUME = "(volume IS NULL OR volume < 0 OR NOT isfinite(volume)) AND NOT is_null(raw_volume)"
 
 _INTEGER = r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)"
 _NO_VALUE = '"NULL"'  # the type of a column without a value, as pandas writes an empty table
 _ID_TYPES = rf"VARCHAR|{_INTEGER}|{_NO_VALUE}"
-_PRICE_TYPES = rf"{_INTEGER}|FLOAT|DOUBLE|DECIMAL\(.*\)|{_NO_VALUE}"
+_NUMBER_TYPES = rf"{_INTEGER}|FLOAT|DOUBLE|DECIMAL\(.*\)|{_NO_VALUE}"
 _DAY_BY_TYPE = {
     "DATE": "raw_ds",
     "TIMESTAMPTZ_NS": "day_of_moment(CAST(CAST(raw_ds AS TIMESTAMPTZ) AS TIMESTAMP))",
@@ -82,90 +96,125 @@ _DAY_BY_TYPE = {
     _NO_VALUE: "CAST(raw_ds AS DATE)",
 }
 
-
-def csv_rows(files: Sequence[InputFile]) -> str:
-    """The query of the rows of CSV files that have one header in common."""
-    try:
-        header = tuple(next(csv.reader([files[0].header]), []))
-    except csv.Error as error:
-        raise InputRefused(f"{files[0].name} line 1: no header ({error})") from None
-    unique_id, ds, y, prices = recognise(header, files[0].name)
-    fields = [f"bare(fields[{position}])" for position in range(1, len(header) + 1)]
-    cells, paths = _cells(fields, unique_id, ds, y, prices), ", ".join(path_literal(file.path) for file in files)
-    return _typed(
-        _LINES.format(cells=cells, paths=paths, path=_PATH),
-        _CLEANED,
-        "day_of_text(raw_ds)",
-        "price_of_text(raw_y)",
-        width=len(header),
-    )
+Types = tuple[str, ...]  # DuckDB's, of each column of a Parquet file; none of a CSV
 
 
-def parquet_rows(files: Sequence[InputFile], columns: Sequence[tuple[str, str]], cleaned: bool) -> str:
-    """The query of the rows of Parquet files that have these columns, by name and type, in common.
+def read_layout(
+    database: duckdb.DuckDBPyConnection, file: PriceFile, column: str | None = None
+) -> tuple[list[Columns], Types]:
+    """The columns of each series, or of the whole table, and their types; `column` chooses between Yahoo's closes.
 
-    Unless `cleaned`, ids are taken as they stand; `NEEDS_CLEANING` tells whether any should not have been.
+    Raises `InputRefused` where the layout is not known or the file can't be read.
     """
-    header = tuple(name for name, _ in columns)
-    unique_id, ds, y, prices = recognise(header, files[0].name)
-    types = [kind for _, kind in columns]
-    wanted = ((ds, "|".join(_DAY_BY_TYPE), "dates"), (y, _PRICE_TYPES, "numbers"))
-    for position, allowed, meaning in (*wanted, *([] if unique_id is None else [(unique_id, _ID_TYPES, "text")])):
-        if not re.fullmatch(allowed, types[position]):
-            raise InputRefused(
-                f"{files[0].name}: column {header[position]!r} is of type {types[position]}, but must hold {meaning}"
-            )
-    cells = [quote(name, '"') for name in header]
-    paths = ", ".join(path_literal(file.path) for file in files)
-    rows = (
-        f"SELECT {_cells(cells, unique_id, ds, y, prices)}, 0 AS width "
-        f"FROM read_parquet([{paths}], hive_partitioning = false, filename = '{_PATH}')"
-    )
-    day = next(day for kind, day in _DAY_BY_TYPE.items() if re.fullmatch(kind, types[ds]))
-    own = _CLEANED if cleaned else "CAST(raw_id AS VARCHAR)"
-    return _typed(rows, own, day, "CAST(raw_y AS DOUBLE)", width=0)
-
-
-def parquet_columns(database: duckdb.DuckDBPyConnection, file: InputFile) -> tuple[tuple[str, str], ...]:
-    """Name and type of each column; raises `InputRefused` where the file can't be read."""
+    if not file.is_parquet:
+        return recognise([_split(line) for line in file.first_lines], str(file), column), ()
     try:
-        table = f"read_parquet({path_literal(file.path)}, hive_partitioning = false)"
-        return tuple((name, kind) for name, kind, *_ in database.execute(f"DESCRIBE SELECT * FROM {table}").fetchall())
+        described = database.execute(f"DESCRIBE SELECT * EXCLUDE ({_PATH}) FROM {parquet_table([file])}").fetchall()
     except duckdb.Error:
-        raise InputRefused(f"{file.name}: the Parquet data is damaged") from None
+        raise InputRefused(f"{file}: the Parquet data is damaged") from None
+    return recognise([[name for name, *_ in described]], str(file), column), tuple(kind for _, kind, *_ in described)
 
 
-def explain(database: duckdb.DuckDBPyConnection, files: Sequence[InputFile]) -> InputRefused:
-    """Which of these files DuckDB can't read, and why: found by looking, so that its own words never show."""
+def typed_rows(
+    files: Sequence[PriceFile], columns: Columns, types: Types, *,
+    numbered: bool = False, with_volume: bool = False, clean_ids: bool = True,
+) -> str:  # fmt: skip
+    """The query of the rows of files that have these columns and types in common.
+
+    `numbered` is for one file alone and costs its order. Unless `clean_ids`, ids of Parquet are taken as they stand,
+    empty and spaced ones too, which leaves them in DuckDB's dictionary: a quarter of the time.
+    Raises `InputRefused` naming a column whose type can hold no such thing.
+    """
+    if not with_volume:
+        columns = dataclasses.replace(columns, volume=None)
+    if types:
+        _check_types(files[0], columns, types)
+        row = ", row_number() OVER () AS row" if numbered else ""
+        cells = _cells([quote(name, '"') for name in columns.header], columns)
+        rows = f"SELECT {cells}, 0 AS width{row} FROM {parquet_table(files)}"
+        day = next(day for kind, day in _DAY_BY_TYPE.items() if re.fullmatch(kind, types[columns.ds]))
+        price, volume = "CAST(raw_y AS DOUBLE)", "CAST(raw_volume AS DOUBLE)"
+    else:
+        lines = _LINES.format(paths=_paths(files), skip=columns.header_rows, path=_PATH)
+        if numbered:
+            lines = f"(SELECT *, row_number() OVER () + {columns.header_rows} AS row FROM {lines})"
+        fields = [f"bare(fields[{position}])" for position in range(1, len(columns.header) + 1)]
+        rows = _CSV_ROWS.format(cells=_cells(fields, columns), row=", row" if numbered else "", path=_PATH, lines=lines)
+        day, price, volume = "day_of_text(raw_ds)", "price_of_text(raw_y)", "price_of_text(raw_volume)"
+    unique_id = "CAST(raw_id AS VARCHAR)"
+    return _TYPED.format(
+        row=", row" if numbered else "",
+        unique_id=f"coalesce(bare({unique_id}), '')" if clean_ids or not types else unique_id,
+        day=day,
+        price=price,
+        volume=volume if columns.volume is not None else "NULL",
+        bad_width="false" if types else f"width <> {len(columns.header)}",
+        bad_volume=_BAD_VOLUME if columns.volume is not None else "false",
+        rows=rows,
+    )
+
+
+def parquet_table(files: Sequence[PriceFile]) -> str:
+    """The expression that stands for Parquet files in a FROM clause."""
+    return f"read_parquet([{_paths(files)}], hive_partitioning = false, filename = '{_PATH}')"
+
+
+def explain_failure(database: duckdb.DuckDBPyConnection, files: Sequence[PriceFile]) -> InputRefused:
+    """Find which of these files DuckDB can't read, and why, by looking, so that its own words never show."""
     for file in files:
-        if file.ending == ".parquet":
-            query = f"SELECT count(COLUMNS(*)) FROM read_parquet({path_literal(file.path)}, hive_partitioning = false)"
+        if file.is_parquet:
+            query, reason = f"SELECT count(COLUMNS(*)) FROM {parquet_table([file])}", "the Parquet data is damaged"
         else:
             with file.path.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
                     try:
                         line.decode("utf-8")
                     except UnicodeDecodeError:
-                        return InputRefused(f"{file.name} line {number}: not UTF-8 text; save the file as UTF-8")
-            query = f"SELECT count(*) FROM ({csv_rows([file])})"
+                        return InputRefused(f"{file.place(number)}: not UTF-8 text; save the file as UTF-8")
+            query = f"SELECT count(line) FROM {_LINES.format(paths=_paths([file]), skip=1, path=_PATH)}"
+            reason = "can't be read as lines of comma-separated fields"
         try:
             database.execute(query).fetchall()
         except duckdb.Error:
-            what = "the Parquet data is damaged" if file.ending == ".parquet" else "not lines of comma-separated fields"
-            return InputRefused(f"{file.name}: {what}")
-    return InputRefused(f"{', '.join(file.name for file in files[:3])}: can't be read")
+            return InputRefused(f"{file}: {reason}")
+    return InputRefused(f"{', '.join(map(str, files[:3]))}: can't be read")
 
 
-def _cells(cells: Sequence[str], unique_id: int | None, ds: int, y: int, prices: Sequence[int]) -> str:
+def _check_types(file: PriceFile, columns: Columns, types: Types) -> None:
+    for position, allowed, meaning in (
+        (columns.unique_id, _ID_TYPES, "text"),
+        (columns.ds, "|".join(_DAY_BY_TYPE), "dates"),
+        (columns.y, _NUMBER_TYPES, "numbers"),
+        (columns.volume, _NUMBER_TYPES, "numbers"),
+    ):
+        if position is not None and not re.fullmatch(allowed, types[position]):
+            name, kind = columns.header[position], types[position].replace("VARCHAR", "text")
+            raise InputRefused(f"{file}: column {name!r} is of type {kind}, but must hold {meaning}")
+
+
+def _cells(cells: Sequence[str], columns: Columns) -> str:
     """The select list that `_TYPED` reads, from the expression of each cell."""
-    own_name = rf"regexp_replace(parse_filename({_PATH}), '(\.yahoo)?\.(csv|csv\.gz|parquet)$', '', 'i')"
-    name = own_name if unique_id is None else cells[unique_id]
-    nulls = [f"coalesce(lower(CAST({cells[place]} AS VARCHAR)), '') IN ('', 'null', 'nan')" for place in prices]
+    file = f"parse_filename({_PATH}, false, 'forward_slash')"
+    if columns.unique_id is not None:
+        unique_id = cells[columns.unique_id]
+    elif columns.name is not None:
+        unique_id = quote(columns.name, "'")
+    else:
+        unique_id = rf"regexp_replace({file}, '(\.yahoo)?\.(csv|csv\.gz|parquet)$', '', 'i')"
+    volume = "NULL" if columns.volume is None else cells[columns.volume]
+    holiday = " AND ".join(f"is_null({cells[position]})" for position in columns.nulls) or "false"
     return (
-        f"{name} AS raw_id, {cells[ds]} AS raw_ds, {cells[y]} AS raw_y, {' AND '.join(nulls) or 'false'} AS holiday, "
-        f"parse_filename({_PATH}) AS file"
+        f"{unique_id} AS raw_id, {cells[columns.ds]} AS raw_ds, {cells[columns.y]} AS raw_y, "
+        f"{volume} AS raw_volume, {holiday} AS holiday, {file} AS file"
     )
 
 
-def _typed(rows: str, unique_id: str, day: str, price: str, width: int) -> str:
-    return _TYPED.format(unique_id=unique_id, day=day, price=price, width=width, rows=rows)
+def _paths(files: Sequence[PriceFile]) -> str:
+    return ", ".join(path_literal(file.path) for file in files)
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:  # a single field of more than 128 KiB: no header of ours
+        return [line]

@@ -1,10 +1,16 @@
-"""What goes from Python into SQL: texts, names and paths as DuckDB must see them."""
+"""DuckDB as everything here uses it: its settings, and texts, names and paths as it must see them."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
+
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "temp_directory": "",  # never write a file
+    "autoinstall_known_extensions": False,  # never use the network
+    "autoload_known_extensions": False,
+}
 
 
 def quote(text: str, mark: str) -> str:

@@ -17,7 +17,7 @@ import pandas
 
 from export.data.b3.cotahist import find_cotahist_files, read_cotahist
 from export.data.b3.cotahist_sql import FIELDS
-from export.data.price_sql import SETTINGS
+from lambda_fn.tables.sql import SETTINGS
 from tests.bench.measure import in_turn, ratio, readable
 from tests.export.data.b3.cotahist_records import HEADER, record, trailer
 

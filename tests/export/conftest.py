@@ -18,6 +18,7 @@ from export.data.prices import Prices, make_prices
 from export.data.sample import made_market
 from export.training.config import Config
 from export.training.network import Network
+from lambda_fn.tables.s3 import client as s3_client
 from tests.export.data.yahoo.yahoo_stand_in import Yahoo
 
 SMALL = Config(hidden_size=6, epochs=2, batch_size=64, patience=9)
@@ -67,7 +68,9 @@ def bucket(monkeypatch):
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket="market")
+        s3_client.cache_clear()
         yield client
+    s3_client.cache_clear()
 
 
 @pytest.fixture

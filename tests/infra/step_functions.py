@@ -26,7 +26,7 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.seconds im
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from lambda_fn.batch import finish, forecast, plan
-from lambda_fn.tables import store
+from lambda_fn.tables.s3 import client as s3_client
 from tests.infra.conftest import ROOT
 
 FILE = ROOT / "infra" / "batch.asl.json"
@@ -170,7 +170,7 @@ def running() -> Iterator[Machine]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        store.client.cache_clear()
+        s3_client.cache_clear()
         with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
             machine = Machine()
 
@@ -184,4 +184,4 @@ def running() -> Iterator[Machine]:
             patch.setattr(Seconds, "_get_wait_seconds", wait)
             patch.setattr(retrier_decl, "time", SimpleNamespace(sleep=machine.delays.append))
             yield machine
-        store.client.cache_clear()
+        s3_client.cache_clear()

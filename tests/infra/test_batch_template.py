@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lambda_fn.batch.records import Settings
-from lambda_fn.tables import store
+from lambda_fn.tables.s3 import client as s3_client
 from tests.infra.stack import allowed
 from tests.infra.step_functions import FILE, running
 from tests.infra.test_state_machine import THURSDAY, put_prices
@@ -106,7 +106,7 @@ def test_the_roles_allow_all_that_two_evenings_do_with_the_bucket(stack, tmp_pat
             resource = "Bucket.Arn" if action == "s3:ListBucket" else f"Bucket.Arn/{params['Key']}"
             done.add((machine.calls[-1][0], action, resource))
 
-        store.client().meta.events.register("before-parameter-build.s3", note)
+        s3_client().meta.events.register("before-parameter-build.s3", note)
         for evening in (THURSDAY, THURSDAY + timedelta(4)):
             put_prices(machine, tmp_path, evening)
             assert machine.run(scheduled=f"{evening}T21:30:00Z")["status"] == "SUCCEEDED"

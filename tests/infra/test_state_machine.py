@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from lambda_fn.tables.store import StoreUnavailable
+from lambda_fn.tables.errors import StoreUnavailable
 from tests.infra.step_functions import (
     BUCKET,
     FILE,

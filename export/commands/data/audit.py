@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from export.commands.options import JsonOption, SkipBadOption
-from export.errors import GateRefused, InputError
+from export.errors import GateRefused, InputError, input_errors
 from export.screen import print_json, say, say_notes
 
 if TYPE_CHECKING:
-    from export.data.price_files import PriceFile
-    from export.data.s3 import LocalFiles
+    from lambda_fn.tables.price_files import PriceFile
 
 
 def audit(
@@ -60,11 +59,12 @@ def audit(
     from export.commands.data.audit_tables import show, verdict
     from export.data.audit.audit import audit as look
     from export.data.audit.findings import write_findings
-    from export.data.calendar_choices import calendars_of, check_choices
+    from export.data.audit.raw_prices import read_raw_prices
+    from export.data.calendars import calendars_of, check_choices
     from export.data.destination import check_destination
-    from export.data.given_prices import read_given_prices
-    from export.data.price_files import PROMISES, find_price_files
-    from export.data.s3 import local_files
+    from lambda_fn.tables.price_files import open_price_files
+    from lambda_fn.tables.s3 import is_s3
+    from lambda_fn.tables.store import scratch
 
     if stale < 2:
         raise InputError(f"--stale: {stale} is not a number of rows from 2")
@@ -73,14 +73,14 @@ def audit(
     check_choices(calendar or ())
     if out:
         check_destination(out)
-    with local_files(files, tuple(PROMISES), on_object=lambda place: say(f"fetching {place}")) as local:
-        found = find_price_files(local.paths)
+    with input_errors(), scratch() as folder:
+        opened = open_price_files(files, folder, lambda name: say(f"fetching {name}") if is_s3(name) else None)
         if out:
-            _check_apart(out, found, local)
-        given = read_given_prices(found, skip_bad=skip_bad, column=column)
-        names = calendars_of(given.prices.ids, calendar or (), [fault.unique_id for fault in given.skipped])
-        report = look(given.renamed(local.as_named), names, stale_rows=stale, ended_sessions=ended)
-    say_notes(report.given.prices.notes)
+            _check_apart(out, opened)
+        raw = read_raw_prices(opened, skip_bad=skip_bad, column=column)
+    names = calendars_of(raw.prices.ids, calendar or (), [fault.unique_id for fault in raw.skipped])
+    report = look(raw, names, stale_rows=stale, ended_sessions=ended)
+    say_notes(report.raw.prices.notes)
     if out:
         write_findings(report.findings, out)
     if json:
@@ -93,11 +93,11 @@ def audit(
         raise GateRefused(verdict(report))
 
 
-def _check_apart(out: str, files: Sequence[PriceFile], local: LocalFiles) -> None:
+def _check_apart(out: str, files: Sequence[PriceFile]) -> None:
     """Refuse to write over what is read."""
-    from export.data.s3 import is_s3
+    from lambda_fn.tables.s3 import is_s3
 
     for file in files:
-        named = local.as_named(str(file))
-        if named == f"s3://{out[5:]}" if is_s3(out) else Path(out).exists() and file.path.samefile(out):
+        same = file.name[5:] == out[5:] if is_s3(file.name) else Path(out).exists() and file.source.samefile(out)
+        if same and is_s3(file.name) == is_s3(out):
             raise InputError(f"--out {out}: is one of the tables to audit")

@@ -46,7 +46,7 @@ def show(audit: Audit, *, show_all: bool) -> None:
 
 def verdict(audit: Audit) -> str:
     """The result in one line."""
-    series = len(audit.given.prices.ids)
+    series = len(audit.raw.prices.ids)
     if not audit.findings:
         return f"nothing found in {_number(series, 'series')}"
     concerned = len({finding.unique_id for finding in audit.findings})
@@ -54,7 +54,7 @@ def verdict(audit: Audit) -> str:
 
 
 def _about(audit: Audit) -> str:
-    prices = audit.given.prices
+    prices = audit.raw.prices
     calendars = Counter(name or "none" for name in audit.calendars)
     named = ", ".join(f"{name} for {count:,}" for name, count in sorted(calendars.items()))
     return (

@@ -60,9 +60,9 @@ def b3(
     from export.data.b3.corporate_actions import adjust as back_adjust
     from export.data.b3.corporate_actions import read_actions
     from export.data.b3.cotahist import ENDINGS
+    from export.data.b3.s3_copies import local_files
     from export.data.destination import check_destination, write_prices
     from export.data.price_jumps import suspected_splits
-    from export.data.s3 import local_files
 
     check_destination(out)
     markets, bdi_codes = _codes(market, "--market", "010", 3), _codes(bdi, "--bdi", "02", 2)

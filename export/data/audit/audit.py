@@ -1,4 +1,4 @@
-"""Audits price tables: the findings of every check, and how many series each check could look at."""
+"""Audit price tables: run every check, and count the series that each check could look at."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from export.data.audit.calendar_checks import calendar_findings, ended_early
 from export.data.audit.findings import KINDS, Finding
+from export.data.audit.raw_prices import RawPrices
 from export.data.audit.row_checks import DailyRows, daily_rows, split_like, stale, zero_volume
 from export.data.calendars import WEEKDAYS, sessions
-from export.data.given_prices import GivenPrices
 from export.errors import InputError
 
 STALE, ENDED = 5, 5  # rows, sessions
@@ -22,9 +22,9 @@ STALE, ENDED = 5, 5  # rows, sessions
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Audit:
-    """What was found in which prices."""
+    """The findings in a table of prices."""
 
-    given: GivenPrices
+    raw: RawPrices
     calendars: tuple[str | None, ...]  # (series,) the calendar of each, None where it has none
     findings: tuple[Finding, ...]  # by unique_id, kind (in the order of KINDS) and first day
     checked: dict[str, int]  # kind → the number of series it was looked for in
@@ -48,7 +48,7 @@ class Audit:
 
     def as_json(self) -> dict[str, Any]:
         """Everything, in JSON's types."""
-        prices = self.given.prices
+        prices = self.raw.prices
         return {
             "files": list(prices.sources),
             "series": len(prices.ids),
@@ -56,7 +56,7 @@ class Audit:
             "first": str(prices.ds.min()),
             "last": str(prices.ds.max()),
             "calendars": {name: self.calendars.count(name) for name in sorted(filter(None, set(self.calendars)))},
-            "skipped": {fault.unique_id: fault.message for fault in self.given.skipped},
+            "skipped": {fault.unique_id: fault.message for fault in self.raw.skipped},
             "counts": self.counts(),
             "findings": [
                 {**dataclasses.asdict(finding), "first": str(finding.first), "last": str(finding.last)}
@@ -66,7 +66,7 @@ class Audit:
 
 
 def audit(
-    given: GivenPrices, calendars: Sequence[str | None], *, stale_rows: int = STALE, ended_sessions: int = ENDED
+    raw: RawPrices, calendars: Sequence[str | None], *, stale_rows: int = STALE, ended_sessions: int = ENDED
 ) -> Audit:
     """Look for every kind of finding; `calendars` (series,) names the calendar of each series, or None.
 
@@ -76,17 +76,17 @@ def audit(
     """
     assert stale_rows >= 2, stale_rows
     assert ended_sessions >= 0, ended_sessions
-    rows, found = daily_rows(given)
-    found += [*split_like(rows), *stale(rows, stale_rows), *zero_volume(rows)]
+    rows, findings = daily_rows(raw)
+    findings += [*split_like(rows), *stale(rows, stale_rows), *zero_volume(rows)]
     of_calendar = np.array([calendar or "" for calendar in calendars])
     for calendar in sorted(set(calendars) - {None}, key=str):
         these = rows.only(of_calendar == calendar)
-        found += calendar_findings(these, _sessions(str(calendar), these.prices.ds, these), given.null_days)
+        findings += calendar_findings(these, _sessions(str(calendar), these.prices.ds, these), raw.null_days)
     for calendar in sorted(set(calendars), key=str):
-        found += _ended(rows.only(of_calendar == (calendar or "")), calendar or WEEKDAYS, ended_sessions)
+        findings += _ended(rows.only(of_calendar == (calendar or "")), calendar or WEEKDAYS, ended_sessions)
     order = {kind: position for position, kind in enumerate(KINDS)}
-    found.sort(key=lambda finding: (finding.unique_id, order[finding.kind], finding.first))
-    return Audit(given, tuple(calendars), tuple(found), _checked(rows, calendars))
+    findings.sort(key=lambda finding: (finding.unique_id, order[finding.kind], finding.first))
+    return Audit(raw, tuple(calendars), tuple(findings), _checked(rows, calendars))
 
 
 def _ended(rows: DailyRows, calendar: str, most: int) -> Iterator[Finding]:
@@ -106,7 +106,7 @@ def _sessions(calendar: str, days: NDArray[np.datetime64], rows: DailyRows) -> N
 
 
 def _checked(rows: DailyRows, calendars: Sequence[str | None]) -> dict[str, int]:
-    """In how many series each kind could be looked for."""
+    """Count the series in which each kind could be looked for."""
     with_volume = 0
     if rows.volume is not None:
         with_volume = len(np.unique(rows.owners[~np.isnan(rows.volume)]))

@@ -1,4 +1,4 @@
-"""The faults that only a calendar shows: sessions without a row, rows on closed days, series that ended early."""
+"""Checks against a calendar: sessions without a row, rows on closed days, series that ended early."""
 
 from __future__ import annotations
 
@@ -10,9 +10,22 @@ from numpy.typing import NDArray
 
 from export.data.audit.findings import Finding, Runs, make_findings, runs_of
 from export.data.audit.row_checks import DailyRows, repetition
-from export.data.audit.weekly_runs import WEEKDAYS, Faults, weekly_runs
 
+WEEKDAYS = ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday")  # from 1970-01-01 on
+# Weekends of a stock under a calendar that never closes, Sunday evenings of a currency. In fewer weeks than these,
+# chance alone makes such runs out of a gappy series.
+_WEEKS = 8
 _SHORT = 6  # days: a longer run is an absence of its own, and no part of a weekly one
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Faults:
+    """Runs of days at fault, where `first` and `last` are positions in a list of days; all arrays are (runs,)."""
+
+    owners: NDArray[np.int64]  # the series of each
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    counts: NDArray[np.int64]  # days
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,7 +45,7 @@ def calendar_findings(
     """Sessions without a row between the first and the last row of each series, and rows on closed days.
 
     `sessions` are the calendar's from the first to the last day of any of these rows. `null_days`, those of
-    `GivenPrices`, tell days that the source has without a price from days it lacks.
+    `RawPrices`, tell days that the source has without a price from days it lacks.
     """
     ds = rows.prices.ds
     start = ds.min()
@@ -63,13 +76,13 @@ def ended_early(
 
 
 def _missing(rows: DailyRows, calendar: OpenDays, null_days: Mapping[str, NDArray[np.datetime64]]) -> Iterator[Finding]:
-    weekly, found = _part_weekly(_gaps(rows, calendar), calendar.sessions)
-    nulls = _nulls_in(found, rows.prices.ids, calendar.sessions, null_days)
+    weekly, faults = _part_weekly(_gaps(rows, calendar), calendar.sessions)
+    nulls = _nulls_in(faults, rows.prices.ids, calendar.sessions, null_days)
     details = [
         "no row" if not null else f"{null} of {count} are null rows" if null < count else "null row" + "s" * (count > 1)
-        for count, null in zip(found.counts.tolist(), nulls.tolist(), strict=True)
+        for count, null in zip(faults.counts.tolist(), nulls.tolist(), strict=True)
     ]
-    yield from _findings("missing-session", rows, calendar.sessions, found, details)
+    yield from _findings("missing-session", rows, calendar.sessions, faults, details)
     details = [f"each {_weekday(calendar.sessions, day)}" for day in weekly.first]
     yield from _findings("missing-session", rows, calendar.sessions, weekly, details)
 
@@ -92,7 +105,7 @@ def _part_weekly(gaps: Faults, sessions: NDArray[np.datetime64]) -> tuple[Faults
     lengths = gaps.counts[short]
     owners = np.repeat(gaps.owners[short], lengths)  # (missing sessions in short gaps,)
     positions = np.repeat(gaps.last[short] - np.cumsum(lengths) + 1, lengths) + np.arange(len(owners))
-    weekly, taken = weekly_runs(owners, positions, sessions)
+    weekly, taken = _weekly_runs(owners, positions, sessions)
     owners, positions = owners[~taken], positions[~taken]
     follows = np.diff(positions, prepend=-2) == 1
     follows[1:] &= owners[1:] == owners[:-1]
@@ -121,26 +134,28 @@ def _closed(rows: DailyRows, calendar: OpenDays) -> Iterator[Finding]:
     runs = runs_among(at)
     lengths = runs.last - runs.first + 1
     short = np.flatnonzero(np.repeat(lengths <= _SHORT, lengths))
-    weekly, taken = weekly_runs(rows.owners[at[short]], position[short], calendar.closed)
+    weekly, taken = _weekly_runs(rows.owners[at[short]], position[short], calendar.closed)
     rest = np.delete(np.arange(len(at)), short[taken])
     runs = runs_among(at[rest])
     first, last = rest[runs.first], rest[runs.last]
-    found = Faults(rows.owners[at[first]], position[first], position[last], runs.last - runs.first + 1)
+    faults = Faults(rows.owners[at[first]], position[first], position[last], runs.last - runs.first + 1)
     repeated = runs.totals(rows.repeats[at[rest]])
     details = [
-        f"{name}, {said}" if count == 1 and (name := _weekday(calendar.closed, day)) in ("Saturday", "Sunday") else said
-        for day, count, said in zip(found.first, found.counts, repetition(found.counts, repeated), strict=True)
+        f"{name}, {words}"
+        if count == 1 and (name := _weekday(calendar.closed, day)) in ("Saturday", "Sunday")
+        else words
+        for day, count, words in zip(faults.first, faults.counts, repetition(faults.counts, repeated), strict=True)
     ]
-    yield from _findings("closed-day", rows, calendar.closed, found, details)
+    yield from _findings("closed-day", rows, calendar.closed, faults, details)
     details = [f"each closed {_weekday(calendar.closed, day)}" for day in weekly.first]
     yield from _findings("closed-day", rows, calendar.closed, weekly, details)
 
 
 def _findings(
-    kind: str, rows: DailyRows, days: NDArray[np.datetime64], found: Faults, details: list[str]
+    kind: str, rows: DailyRows, days: NDArray[np.datetime64], faults: Faults, details: list[str]
 ) -> Iterator[Finding]:
-    first, last = days[found.first], days[found.last]
-    return make_findings(kind, rows.prices.ids, found.owners, first, last, found.counts, details)
+    first, last = days[faults.first], days[faults.last]
+    return make_findings(kind, rows.prices.ids, faults.owners, first, last, faults.counts, details)
 
 
 def _weekday(days: NDArray[np.datetime64], position: np.int64) -> str:
@@ -148,12 +163,12 @@ def _weekday(days: NDArray[np.datetime64], position: np.int64) -> str:
 
 
 def _nulls_in(
-    found: Faults,
+    faults: Faults,
     ids: Sequence[str],
     sessions: NDArray[np.datetime64],
     null_days: Mapping[str, NDArray[np.datetime64]],
 ) -> NDArray[np.int64]:
-    """How many of the missing sessions of each run (runs,) stand in the files without a price."""
+    """Count the missing sessions of each run (runs,) that stand in the files without a price."""
     stride = len(sessions) + 1
     keys = [np.empty(0, dtype=np.int64)]  # series and position of each null row on a session, ascending
     for owner, unique_id in enumerate(ids):
@@ -161,5 +176,35 @@ def _nulls_in(
             days = np.intersect1d(null_days[unique_id], sessions)
             keys.append(owner * stride + np.searchsorted(sessions, days))
     known = np.concatenate(keys)
-    until = np.searchsorted(known, found.owners * stride + found.last, side="right")
-    return until - np.searchsorted(known, found.owners * stride + found.first)
+    until = np.searchsorted(known, faults.owners * stride + faults.last, side="right")
+    return until - np.searchsorted(known, faults.owners * stride + faults.first)
+
+
+def _weekly_runs(
+    owners: NDArray[np.int64], positions: NDArray[np.int64], days: NDArray[np.datetime64]
+) -> tuple[Faults, NDArray[np.bool_]]:
+    """Faults on every such weekday of `days`, at least eight on end; and which faults (faults,) they take up.
+
+    A fault is the series `owners` (faults,) at `positions` (faults,) in `days`, none of them twice.
+    """
+    numbers = _numbers(days)
+    keys = owners * (numbers.max(initial=0) + 2) + numbers[positions]
+    order = np.argsort(keys)
+    follows = np.diff(keys[order], prepend=-2) == 1
+    runs = runs_of(np.ones(len(keys), dtype=bool), follows)
+    lengths = runs.last - runs.first + 1
+    long = lengths >= _WEEKS
+    taken = np.zeros(len(keys), dtype=bool)
+    taken[order[np.repeat(long, lengths)]] = True
+    first, last = order[runs.first[long]], order[runs.last[long]]
+    return Faults(owners[first], positions[first], positions[last], lengths[long]), taken
+
+
+def _numbers(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """(days,) a number for each day: one more than that of the same weekday before it, and no other's neighbour."""
+    numbers = np.empty(len(days), dtype=np.int64)
+    weekdays = days.astype(np.int64) % 7
+    for weekday in range(7):
+        same = np.flatnonzero(weekdays == weekday)
+        numbers[same] = weekday * (len(days) + 1) + np.arange(len(same))
+    return numbers

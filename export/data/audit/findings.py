@@ -1,4 +1,4 @@
-"""What an audit finds: one finding for each unbroken run of days with the same fault in one series."""
+"""Findings of an audit: one for each unbroken run of days with the same fault in one series."""
 
 from __future__ import annotations
 

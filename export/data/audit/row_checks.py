@@ -1,4 +1,4 @@
-"""The faults that rows show by themselves: days given twice, jumps, stale closes, days without a trade."""
+"""Checks of rows by themselves: repeated days, jumps, stale closes, days without a trade."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.data.audit.findings import Finding, Runs, make_findings, runs_of
-from export.data.given_prices import GivenPrices
+from export.data.audit.raw_prices import RawPrices
 from export.data.price_jumps import split_like_jumps
 from export.data.price_table import Prices, starts_of
 
@@ -40,11 +40,11 @@ class DailyRows:
         yield from make_findings(kind, self.prices.ids, owners, ds[runs.first], ds[runs.last], counts, details)
 
 
-def daily_rows(given: GivenPrices) -> tuple[DailyRows, list[Finding]]:
-    """Every day once, and the days that stood more than once."""
-    prices, volume = given.prices, given.volume
+def daily_rows(raw: RawPrices) -> tuple[DailyRows, list[Finding]]:
+    """Keep the first row of each day, and report the days that stood more than once."""
+    prices, volume = raw.prices, raw.volume
     owners = prices.owners()
-    again = np.zeros(len(prices), dtype=bool)  # (rows as given,) whether the day is that of the row before
+    again = np.zeros(len(prices), dtype=bool)  # (rows as they stand,) whether the day is that of the row before
     again[1:] = (owners[1:] == owners[:-1]) & (prices.ds[1:] == prices.ds[:-1])
     if not again.any():
         return _joined(prices, owners, volume), []
@@ -104,11 +104,11 @@ def _joined(prices: Prices, owners: NDArray[np.int64], volume: NDArray[np.float6
 def _duplicates(
     rows: DailyRows, y: NDArray[np.float64], kept: NDArray[np.int64], again: NDArray[np.bool_]
 ) -> Iterator[Finding]:
-    """Runs of days given more than once; `y` and `again` are as given, `kept` the first row of each day."""
+    """Runs of days that stand more than once; `y` and `again` are of all rows, `kept` the first row of each day."""
     times = np.diff(kept, append=len(again))  # (days,) rows of each day
     differs = np.zeros(len(again), dtype=bool)
     differs[1:] = again[1:] & (y[1:] != y[:-1])
-    other = np.flatnonzero(differs)  # rows as given at another price than the row before
+    other = np.flatnonzero(differs)  # rows at another price than the row before
     clashes = np.searchsorted(kept, other, side="right") - 1  # the day of each
     runs = runs_of(times > 1, rows.joined)
     counts = runs.last - runs.first + 1

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export.data.dates import parse_day
-from export.data.price_sql import HIGHEST_PRICE, LOWEST_PRICE
+from export.data.calendars import parse_day
 from export.data.price_table import Prices
 from export.errors import InputError
+from lambda_fn.tables.price_rows import HIGHEST, LOWEST
 
 COLUMNS = ("unique_id", "ds", "kind", "value")
 KINDS = {
@@ -36,7 +36,7 @@ class Action:
     place: str  # where it is written, for messages
 
     def theoretical_price(self, price: float) -> float:
-        """What a share worth `price` before the action is worth after it, were nothing else to happen."""
+        """The theoretical price after the action of a share worth `price` before it, were nothing else to happen."""
         if self.kind == "dividend":
             return price - self.value
         return price / (self.value if self.kind == "split" else 1 + self.value)
@@ -94,11 +94,11 @@ def adjust(prices: Prices, actions: Sequence[Action]) -> Adjusted:
             factors, effective = _factors(prices.ds[rows], prices.y[rows], by_series[unique_id])
             y[rows] *= factors
             applied += effective
-            bad = np.flatnonzero(~((y[rows] >= float(LOWEST_PRICE)) & (y[rows] <= float(HIGHEST_PRICE))))
+            bad = np.flatnonzero(~((y[rows] >= float(LOWEST)) & (y[rows] <= float(HIGHEST))))
             if len(bad):
                 raise InputError(
                     f"{effective[0].place}: the actions of {unique_id} make its close of {prices.ds[rows][bad[0]]} "
-                    f"{y[rows][bad[0]]:.3g}, not a price between {LOWEST_PRICE} and {HIGHEST_PRICE}"
+                    f"{y[rows][bad[0]]:.3g}, not a price between {LOWEST} and {HIGHEST}"
                 )
     known = set(applied)
     without = [action for action in actions if action not in known]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from export.data.b3.cotahist_file import Wanted, add_file, find_line
 from export.data.b3.cotahist_sql import PREPARE
-from export.data.price_sql import SETTINGS, quote
 from export.data.price_table import Prices, starts_of
-from export.data.s3 import temporary_folder
 from export.errors import InputError
+from lambda_fn.tables.sql import SETTINGS, quote
+from lambda_fn.tables.store import scratch
 
 ENDINGS = (".txt", ".zip", ".gz")
 CASH_MARKET, ROUND_LOTS, ETFS = "010", "02", "14"  # TPMERC and CODBDI
@@ -35,7 +35,7 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Quotes:
-    """What B3 published: unadjusted closes, the shares traded, and the suspected ex-dates."""
+    """Unadjusted closes as B3 published them, the shares traded, and the suspected ex-dates."""
 
     prices: Prices
     volume: NDArray[np.int64]  # (rows,) QUATOT, shares traded
@@ -47,7 +47,7 @@ def find_cotahist_files(paths: Sequence[Path]) -> list[Path]:
 
     Raises `InputError` naming the path: nothing there, no permission, a folder without such files.
     """
-    found = []
+    every = []
     for path in paths:
         try:
             files = [path]
@@ -60,8 +60,8 @@ def find_cotahist_files(paths: Sequence[Path]) -> list[Path]:
             raise InputError(f"{path}: can't be read ({error.strerror})") from None
         if not files:
             raise InputError(f"{path}: no file in this folder ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
-        found += files
-    return found
+        every += files
+    return every
 
 
 def read_cotahist(
@@ -80,8 +80,8 @@ def read_cotahist(
     is the wanted quotes. Raises `InputError` naming file, line, field and value.
     """
     wanted = Wanted(markets, bdi_codes, tickers)
-    with temporary_folder() as scratch, duckdb.connect(":memory:", config=_SETTINGS) as database:
-        database.execute(f"SET temp_directory = {quote(str(scratch), chr(39))}")
+    with scratch() as folder, duckdb.connect(":memory:", config=_SETTINGS) as database:
+        database.execute(f"SET temp_directory = {quote(str(folder), chr(39))}")
         database.execute(PREPARE)
         for number, file in enumerate(files):
             on_file(number)
@@ -118,13 +118,13 @@ def _merge(database: duckdb.DuckDBPyConnection, files: Sequence[Path], wanted: W
         return 0
     unique_id, ds, differ, _ = repeats[0]
     if differ:
-        one, *others = database.execute(
+        first, *others = database.execute(
             "SELECT file, y, volume FROM quotes WHERE unique_id = $1 AND ds = $2 ORDER BY ALL", [unique_id, ds]
         ).fetchall()
-        other = next(found for found in others if found[1:] != one[1:])
-        told = [f"{y}" if one[1] != other[1] else f"{y} with {volume:,} shares" for _, y, volume in (one, other)]
-        places = [find_line(files[number], unique_id, ds, y, volume, wanted) for number, y, volume in (one, other)]
-        raise InputError(f"{places[1]}: {unique_id} on {ds} is {told[1]}, but {told[0]} at {places[0]}")
+        other = next(quote for quote in others if quote[1:] != first[1:])
+        closes = [f"{y}" if first[1] != other[1] else f"{y} with {volume:,} shares" for _, y, volume in (first, other)]
+        places = [find_line(files[number], unique_id, ds, y, volume, wanted) for number, y, volume in (first, other)]
+        raise InputError(f"{places[1]}: {unique_id} on {ds} is {closes[1]}, but {closes[0]} at {places[0]}")
     database.execute("""
         CREATE TABLE days AS SELECT DISTINCT ON (unique_id, ds) * FROM quotes ORDER BY ALL;
         DROP TABLE quotes; ALTER TABLE days RENAME TO quotes""")
@@ -138,7 +138,7 @@ def _events(database: duckdb.DuckDBPyConnection, changing: Sequence[str]) -> tup
     """
     if not changing:
         return ()
-    found = database.execute(
+    changes = database.execute(
         """
         SELECT unique_id, before.ds, ds, ex_mark(terms), before.paper[13:], paper[13:], before.paper[:12], paper[:12],
             trim(before.terms[14:]), trim(terms[14:])
@@ -151,7 +151,7 @@ def _events(database: duckdb.DuckDBPyConnection, changing: Sequence[str]) -> tup
         ORDER BY unique_id, ds""",
         {"changing": list(changing)},
     ).fetchall()
-    return tuple(Event(unique_id, before, ds, _reason(*signs)) for unique_id, before, ds, *signs in found)
+    return tuple(Event(unique_id, before, ds, _reason(*signs)) for unique_id, before, ds, *signs in changes)
 
 
 def _reason(

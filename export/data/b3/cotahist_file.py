@@ -1,4 +1,4 @@
-"""One COTAHIST file into the table of quotes: all of it or, by an error that names the line, none."""
+"""Read one COTAHIST file into the table of quotes: all of it or, by an error that names the line, none."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import duckdb
 
 from export.data.b3.cotahist_sql import DROP_REST, RECORD, first_fault, position, scan_file, trailers
 from export.data.b3.unpack import unpack
-from export.data.price_sql import SETTINGS
-from export.data.s3 import temporary_folder
 from export.errors import InputError
+from lambda_fn.tables.sql import SETTINGS
+from lambda_fn.tables.store import scratch
 
 _TO_ASCII = bytes(byte if byte == ord("\n") or 32 <= byte < 127 else ord("?") for byte in range(256))
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """Which quotes of a file are read."""
+    """Filter of the quotes that are read."""
 
     markets: Sequence[str]  # TPMERC
     bdi_codes: Sequence[str]  # CODBDI
@@ -31,12 +31,12 @@ class Wanted:
 
 def add_file(database: duckdb.DuckDBPyConnection, number: int, file: Path, wanted: Wanted) -> None:
     """Add the wanted quotes of `file` to `quotes`, or raise `InputError` naming file, line, field and value."""
-    with temporary_folder() as scratch:
-        text = unpack(file, scratch)
+    with scratch() as folder:
+        text = unpack(file, folder)
         try:
             _check_header(text, file)
             if not _scan(database, number, text, wanted):
-                text = _plain(text, scratch / "plain.txt")
+                text = _plain(text, folder / "plain.txt")
                 if not _scan(database, number, text, wanted):
                     raise _explain(database, text, file, wanted)
         except duckdb.OutOfMemoryException:
@@ -48,16 +48,16 @@ def add_file(database: duckdb.DuckDBPyConnection, number: int, file: Path, wante
 
 
 def find_line(file: Path, unique_id: str, ds: datetime.date, y: float, volume: int, wanted: Wanted) -> str:
-    """Where a quote stands, for a message: the file and the line."""
-    with temporary_folder() as scratch, duckdb.connect(":memory:", config=SETTINGS) as database:
-        text = _plain(unpack(file, scratch), scratch / "plain.txt")
+    """The file and line of a quote, for a message."""
+    with scratch() as folder, duckdb.connect(":memory:", config=SETTINGS) as database:
+        text = _plain(unpack(file, folder), folder / "plain.txt")
         query = position(text, wanted.markets, wanted.bdi_codes)
         row, *_ = database.execute(query, [unique_id, ds, y, volume]).fetchone() or ("?",)
     return f"{file} line {row}"
 
 
 def _scan(database: duckdb.DuckDBPyConnection, number: int, text: Path, wanted: Wanted) -> bool:
-    """Whether every record is sound: then the wanted quotes are in the table, else none."""
+    """Insert the wanted quotes if every record is sound; return whether they are in the table, all or none."""
     try:
         database.execute(scan_file(text, number, wanted.markets, wanted.bdi_codes))
     except duckdb.InvalidInputException:  # not UTF-8
@@ -84,10 +84,10 @@ def _plain(text: Path, copy: Path) -> Path:
 
 
 def _trailer_count(rest: Sequence[str]) -> int | None:
-    """How many records the trailer counts, if the lines that are no quotes are a header and a trailer."""
+    """The trailer's count of records, if the lines that are no quotes are a header and a trailer."""
     if len(rest) == 2 and rest[0].startswith("00") and {len(line) for line in rest} == {RECORD}:
-        found = re.fullmatch(r"99.{29}([0-9]{11}).*", rest[1])
-        return int(found[1]) if found else None
+        count = re.fullmatch(r"99.{29}([0-9]{11}).*", rest[1])
+        return int(count[1]) if count else None
     return None
 
 
@@ -102,7 +102,7 @@ def _check_header(text: Path, file: Path) -> None:
 
 
 def _records_by_size(text: Path) -> int:
-    """How many records there are where each is whole and ASCII, which is cheaper to know than to count; else 0."""
+    """The number of records by the file's size, where each is whole and ASCII; else 0. Cheaper than to count them."""
     with text.open("rb") as stream:
         newline = 2 if stream.read(RECORD + 2).endswith(b"\r\n") else 1
         size = os.fstat(stream.fileno()).st_size
@@ -113,10 +113,10 @@ def _records_by_size(text: Path) -> int:
 
 
 def _explain(database: duckdb.DuckDBPyConnection, text: Path, file: Path, wanted: Wanted) -> InputError:
-    """What is wrong with a file that was refused: read again, this time with the numbers of its lines."""
-    found = database.execute(first_fault(text, wanted.markets, wanted.bdi_codes)).fetchone()
-    if found:
-        return InputError(_describe(file, *found))
+    """Find what is wrong with a refused file: read it again, this time with the numbers of its lines."""
+    fault = database.execute(first_fault(text, wanted.markets, wanted.bdi_codes)).fetchone()
+    if fault:
+        return InputError(_describe(file, *fault))
     [(records, ends)] = database.execute(trailers(text)).fetchall()
     if not ends:
         return InputError(f"{file} line {records}: the last record is no trailer (99); the file is cut short")

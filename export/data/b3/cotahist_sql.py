@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from export.data.price_sql import quote
+from lambda_fn.tables.sql import quote
 
 RECORD = 245  # characters
 FIELDS = {
@@ -109,7 +109,7 @@ def position(path: Path, markets: Sequence[str], bdi_codes: Sequence[str]) -> st
 
 
 def _numbered(path: Path) -> str:
-    """Every line with its number, first = 1."""
+    """Number the lines, first = 1."""
     return f"SELECT row_number() OVER () AS row, coalesce(line, '') AS line FROM {_lines(path)}"
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.data.price_sql import HIGHEST_PRICE, LOWEST_PRICE
 from export.errors import InputError
+from lambda_fn.tables.price_rows import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -108,14 +108,14 @@ def download(ticker: str, start: datetime.date, end: datetime.date, *, adjusted:
             import yfinance
         yfinance.config.debug.hide_exceptions = False  # else an absent network looks like an unknown ticker
         try:
-            asked = yfinance.Ticker(ticker)
-            frame = asked.history(start=since, end=until, interval="1d", auto_adjust=adjusted, actions=False)
+            quote = yfinance.Ticker(ticker)
+            frame = quote.history(start=since, end=until, interval="1d", auto_adjust=adjusted, actions=False)
             history = History(
                 frame.index.tz_localize(None).to_numpy().astype("datetime64[D]"),
                 frame["Close"].to_numpy(np.float64),
                 frame["Volume"].to_numpy(np.int64),
             )
-            ended = history.ds < _first_unsettled_day(asked.history_metadata)
+            ended = history.ds < _first_unsettled_day(quote.history_metadata)
         except Exception as error:  # yfinance lets through whatever an unforeseen answer of Yahoo's leads to
             raise _explain(error, ticker, yfinance.exceptions) from error
     last_of_day = np.append(history.ds[1:] != history.ds[:-1], True)  # today's may come twice, the second one newer
@@ -134,17 +134,15 @@ def _first_unsettled_day(metadata: Any) -> np.datetime64:
 
 
 def _check_closes(ticker: str, history: History) -> None:
-    lowest, highest = float(LOWEST_PRICE), float(HIGHEST_PRICE)
+    lowest, highest = float(LOWEST), float(HIGHEST)
     bad = np.flatnonzero(~((history.y >= lowest) & (history.y <= highest)))
     if len(bad):
         day, close = history.ds[bad[0]], history.y[bad[0]]
-        raise TickerFailed(
-            f"{ticker}: Yahoo's close of {day} is {close:g}, not a price between {LOWEST_PRICE} and {HIGHEST_PRICE}"
-        )
+        raise TickerFailed(f"{ticker}: Yahoo's close of {day} is {close:g}, not a price between {LOWEST} and {HIGHEST}")
 
 
 def _explain(error: Exception, ticker: str, known: Any) -> InputError:
-    """What to tell the user about an error of yfinance; `known` is its module of exceptions."""
+    """Translate an error of yfinance for the user; `known` is its module of exceptions."""
     text = " ".join(str(error).split())
     status = getattr(getattr(error, "response", None), "status_code", None) or None  # curl's is 0 without an answer
     if isinstance(error, known.YFRateLimitError) or status == 429:
@@ -183,7 +181,7 @@ def _extra() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """What yfinance logs and warns of stays unsaid: what matters of it is raised, and told in our words."""
+    """Silence yfinance's log and warnings: what matters of them is raised in our words."""
     logger = logging.getLogger("yfinance")
     before, logger.disabled = logger.disabled, True
     try:

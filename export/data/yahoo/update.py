@@ -1,4 +1,4 @@
-"""Decides what to ask Yahoo for each ticker, and joins the answer to what is stored."""
+"""Bring each ticker up to date: choose the days to request from Yahoo, and join the answer to the stored series."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Ask(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one ticker; the fields are those of --json."""
+    """The result for one ticker; the fields are those of --json."""
 
     ticker: str
     done: Done
@@ -83,7 +83,7 @@ def table_of(series: Mapping[str, History]) -> tuple[Prices, NDArray[np.int64]]:
 
 
 def series_of(prices: Prices, volume: NDArray[np.int64]) -> dict[str, History]:
-    """The opposite of `table_of`."""
+    """Split a table into its series: the inverse of `table_of`."""
     rows = [slice(*bounds) for bounds in zip(prices.starts[:-1], prices.starts[1:], strict=True)]
     return {
         ticker: History(prices.ds[part], prices.y[part], volume[part])
@@ -98,18 +98,18 @@ def _bring_up(
         return ask(ticker, start or EARLIEST, end), "fetched", None
     first, last = held.ds[0].item(), held.ds[-1].item()
     end = max(end, last)
-    asked = start if start and start < first else held.ds[-_OVERLAP:][0].item()
+    since = start if start and start < first else held.ds[-_OVERLAP:][0].item()
     try:
-        answer = ask(ticker, asked, end)
+        answer = ask(ticker, since, end)
     except NoPrices:  # not of days it had; the whole series tells whether it has any
-        if asked <= first:
+        if since <= first:
             raise
         answer = held.where(np.zeros(len(held), bool))
-    change = _first_change(held.where(held.ds >= np.datetime64(asked)), answer, first, last)
+    change = _first_change(held.where(held.ds >= np.datetime64(since)), answer, first, last)
     if change is None:
         whole = _joined(held, answer)
         return whole, "appended" if len(whole) > len(held) else "unchanged", None
-    if asked > first:
+    if since > first:
         answer = ask(ticker, first, end)
     gone = np.setdiff1d(held.ds, answer.ds)
     at_an_end = len(gone) and (gone[0] < answer.ds[0] or gone[-1] > answer.ds[-1])
@@ -136,7 +136,7 @@ def _first_change(held: History, answer: History, first: datetime.date, last: da
 
 
 def _joined(held: History, answer: History) -> History:
-    """What is stored, with the days before and after it from the answer."""
+    """Join the stored series with the days before and after it from the answer."""
     before, after = answer.where(answer.ds < held.ds[0]), answer.where(answer.ds > held.ds[-1])
     parts = (before, held, after)
     return History(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.data.calendar_choices import calendars_of, check_choices
-from export.data.calendars import FROZEN, check_calendar, sessions
+from export.data.calendars import FROZEN, calendars_of, check_calendar, check_choices, sessions
 from export.errors import InputError
 
 

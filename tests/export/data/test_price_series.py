@@ -9,7 +9,9 @@ import pytest
 
 from export.data.prices import Prices, make_prices, read_prices
 from export.errors import InputError
-from tests.export.data.price_tables import GOOD, HEADER, as_table, refusal, write
+from tests.export.data.price_tables import as_table, refusal
+from tests.lambda_fn.tables.price_tables import GOOD, HEADER, write
+from tests.lambda_fn.tables.test_faults import ROW_FAULTS
 
 
 def test_rows_given_twice_at_the_same_price_are_merged_and_counted(tmp_path):
@@ -122,3 +124,23 @@ def test_the_digest_tells_ids_days_closes_and_borders_apart():
         {"A, B": ([day], [1]), "": ([next_day], [2])},
     ]
     assert len({make_prices(table).digest() for table in tables}) == len(tables)
+
+
+@pytest.mark.parametrize(("line", "fault"), ROW_FAULTS)
+def test_skip_bad_leaves_the_faulty_series_out_whole_and_notes_why(tmp_path, line, fault):
+    path = write(tmp_path / "t.csv", HEADER + f"A,2024-01-02,10\nB,2024-01-01,1\n{line}\n")
+    prices = read_prices([path], minimum=1, skip_bad=True)
+    name = "B" if line.startswith("B") else "rows without unique_id"
+    assert prices.notes == (f"{name}: skipped, {path} line 4: {fault}",)
+    assert prices.ids == (("A",) if name == "B" else ("A", "B"))
+
+
+def test_the_first_of_several_faults_is_named_and_the_series_are_counted(tmp_path):
+    path = write(tmp_path / "t.csv", HEADER + "B,2024-01-02,x\nA,2024-01-02,y\nB,2024-01-03,z\n")
+    assert refusal(path) == f"{path} line 2: y is 'x', not a price (the first of 2 series with a fault)"
+    assert refusal(path, skip_bad=True).startswith(f"every series was skipped; the first: {path} line 2: y is 'x'")
+
+
+def test_skip_bad_skips_no_file_that_can_not_be_read(tmp_path):
+    good, bad = write(tmp_path / "good.csv", GOOD), write(tmp_path / "bad.csv", "")
+    assert refusal(good, bad, skip_bad=True) == f"{bad}: empty file"

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.data.prices import make_prices, read_prices
-from tests.export.data.price_tables import GOOD, HEADER, YAHOO, YAHOO_DAY, as_table, refusal, write, write_parquet
+from tests.export.data.price_tables import as_table, refusal
+from tests.lambda_fn.tables.price_tables import GOOD, HEADER, YAHOO, YAHOO_DAY, write, write_parquet
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def publish(found, archive, on_file=lambda _: None):
 
 
 def contents(archive):
-    return {name: archive.read(name) for name in archive.names()}
+    return {name: archive.read(name) for name in archive.files("")}
 
 
 def with_other(found: ModelSet, name: str, content: bytes | None) -> ModelSet:

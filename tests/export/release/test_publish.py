@@ -9,9 +9,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from export.errors import GateRefused, InputError
-from export.release import archive as archives
-from export.release.archive import FolderArchive, open_archive
-from export.release.publish import LISTED, MANIFEST, RELEASE, check_archived, read_set
+from export.release.publish import LISTED, MANIFEST, RELEASE, check_archived, open_archive, read_set
+from lambda_fn.tables import store
 from tests.export.release.published import MODELS, ORDER, Calls, contents, publish, with_other
 
 
@@ -45,7 +44,7 @@ def test_the_list_goes_first_and_the_manifest_last(found, archive):
     heard = []
 
     def on_file(name):
-        assert archive.names() == sorted(heard)
+        assert archive.files("") == sorted(heard)
         heard.append(name)
 
     publish(found, archive, on_file)
@@ -85,7 +84,7 @@ def test_an_upload_that_ended_at_any_put_is_completed_by_the_next(found, calls, 
             publish(found, archive)
         calls.meet = lambda _operation, _parameters, call: call()
         done = number + (lost == "the answer")
-        assert archive.names() == sorted(ORDER[:done])
+        assert archive.files("") == sorted(ORDER[:done])
         if 0 < done < len(ORDER):
             with pytest.raises(GateRefused, match="manifest.json is missing; publishing the set again completes it"):
                 check_archived(archive)
@@ -95,7 +94,7 @@ def test_an_upload_that_ended_at_any_put_is_completed_by_the_next(found, calls, 
 
 def test_a_copy_into_a_folder_that_ended_at_any_file_is_completed_by_the_next(found, tmp_path, monkeypatch):
     for number in range(len(ORDER)):
-        archive, linked = FolderArchive(str(tmp_path), f"{number}"), iter(range(len(ORDER)))
+        archive, linked = open_archive(str(tmp_path), f"{number}"), iter(range(len(ORDER)))
 
         def link(source, target, real=os.link, linked=linked, number=number):
             if next(linked) == number:
@@ -103,10 +102,10 @@ def test_a_copy_into_a_folder_that_ended_at_any_file_is_completed_by_the_next(fo
             real(source, target)
 
         with monkeypatch.context() as patched:
-            patched.setattr(archives.os, "link", link)
+            patched.setattr(store.os, "link", link)
             with pytest.raises(KeyboardInterrupt):
                 publish(found, archive)
-        assert sorted(os.listdir(archive.place)) == archive.names() == sorted(ORDER[:number])
+        assert sorted(os.listdir(archive.uri)) == archive.files("") == sorted(ORDER[:number])
         publish(found, archive)
         assert check_archived(archive) == found
 
@@ -115,16 +114,16 @@ def test_a_process_killed_between_write_and_name_leaves_nothing_in_the_way(found
     code = f"""
 import os, signal
 from pathlib import Path
-from export.release import archive
+from lambda_fn.tables import store
 from tests.export.release.published import publish, read_set
 real, names = os.link, iter(range(4))
-archive.os.link = lambda *paths: real(*paths) if next(names) < 3 else os.kill(os.getpid(), signal.SIGKILL)
-publish(read_set(Path({str(MODELS)!r})), archive.open_archive({str(tmp_path)!r}, "v1"))
-""".replace("publish, read_set", "publish\nfrom export.release.publish import read_set")
+store.os.link = lambda *paths: real(*paths) if next(names) < 3 else os.kill(os.getpid(), signal.SIGKILL)
+publish(read_set(Path({str(MODELS)!r})), open_archive({str(tmp_path)!r}, "v1"))
+""".replace("publish, read_set", "publish\nfrom export.release.publish import open_archive, read_set")
     killed = subprocess.run([sys.executable, "-c", code], cwd=MODELS.parent, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     archive = open_archive(str(tmp_path), "v1")
-    assert archive.names() == sorted(ORDER[:3])
+    assert archive.files("") == sorted(ORDER[:3])
     assert list(publish(found, archive).values()) == [False] * 3 + [True] * (len(ORDER) - 3)
     assert check_archived(archive) == found
 
@@ -135,7 +134,7 @@ def test_another_content_under_the_same_version_is_refused_and_the_old_one_stays
     before = contents(archive)
     with pytest.raises(GateRefused) as caught:
         publish(with_other(found, name, b"another"), archive)
-    assert f"{archive.place}/{name}: is there with SHA-256 " in str(caught.value)
+    assert f"{archive.uri}/{name}: is there with SHA-256 " in str(caught.value)
     assert "…, this set has ae448ac86c4e…; a published version never changes" in str(caught.value)
     assert contents(archive) == before
 
@@ -162,7 +161,7 @@ def test_a_half_published_set_can_not_be_gone_on_with_by_another(found, archive)
     archive.put_new(RELEASE, found.contents[RELEASE])
     with pytest.raises(GateRefused, match=r"\(model.onnx: 6b8ce9d3d0db… there, ae448ac86c4e… here\)"):
         publish(with_other(found, "model.onnx", b"another"), archive)
-    assert archive.names() == [RELEASE]
+    assert archive.files("") == [RELEASE]
 
 
 def test_a_foreign_file_in_place_of_the_list_is_refused(found, archive):
@@ -185,7 +184,7 @@ def test_versions_stand_side_by_side_and_other_files_are_nobodys_business(found,
     publish(found, first)
     publish(with_other(found, "README.md", None), second)
     assert check_archived(first) == found
-    assert "README.md" not in second.names()
+    assert "README.md" not in second.files("")
     assert {found["Key"].split("/")[1] for found in bucket.list_objects_v2(Bucket="market")["Contents"]} == {
         *("v1", "v2", "v10")
     }

@@ -8,8 +8,7 @@ import pytest
 
 from export.errors import GateRefused, InputError
 from export.release import publish as publishing
-from export.release.archive import open_archive
-from export.release.publish import LISTED, RELEASE, check_archived, prove, read_set
+from export.release.publish import LISTED, RELEASE, check_archived, open_archive, prove, read_set
 from tests.export.release.published import MODELS, publish, with_other
 
 

@@ -6,8 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from export.errors import GateRefused
-from export.release.archive import open_archive
-from export.release.publish import already_there, check_archived, put_set, read_set
+from export.release.publish import already_there, check_archived, open_archive, put_set, read_set
 from tests.export.release.published import MODELS, ORDER, contents, publish, with_other
 
 

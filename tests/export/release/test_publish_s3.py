@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from export.errors import InputError
-from export.release import archive as archives
-from export.release.archive import ATTEMPTS, open_archive
-from export.release.publish import RELEASE, read_set
+from export.release.publish import RELEASE, open_archive, read_set
+from lambda_fn.tables import s3
+from lambda_fn.tables.s3 import ATTEMPTS
 from tests.export.release.published import MODELS, ORDER, Calls, publish
 
 
@@ -27,7 +27,7 @@ def calls(bucket, monkeypatch):  # noqa: ARG001 - moto must be there
 @pytest.fixture
 def pauses(monkeypatch):
     made = []
-    monkeypatch.setattr(archives, "sleep", made.append)
+    monkeypatch.setattr(s3, "sleep", made.append)
     return made
 
 
@@ -61,15 +61,11 @@ def test_every_put_has_its_condition_and_the_digest_of_what_was_verified(found, 
     assert sent == [(f"v/{name}", "*", sha256(found.contents[name]), found.contents[name]) for name in ORDER]
 
 
-def test_the_digest_travels_in_the_request_itself(found, bucket, monkeypatch):  # noqa: ARG001 - moto must be there
-    sent, make = [], archives.client
-
-    def client():
-        made = make()
-        made.meta.events.register("before-send.s3.PutObject", lambda request, **_: sent.append(request.headers))
-        return made
-
-    monkeypatch.setattr(archives, "client", client)
+@pytest.mark.usefixtures("bucket")
+def test_the_digest_travels_in_the_request_itself(found):
+    sent = []
+    events = s3.client().meta.events
+    events.register("before-send.s3.PutObject", lambda request, **_: sent.append(request.headers))
     publish(found, open_archive("s3://market", "v"))
     digests = [headers["x-amz-checksum-sha256"] for headers in sent]
     assert [d.decode() if isinstance(d, bytes) else d for d in digests] == [sha256(found.contents[n]) for n in ORDER]
@@ -152,10 +148,12 @@ def test_no_credentials_are_said(found, monkeypatch):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3.client.cache_clear()
     with pytest.raises(InputError) as caught:
         publish(found, open_archive("s3://market", "v"))
     assert str(caught.value) == "s3://market/v: can't be listed (Unable to locate credentials)"
     monkeypatch.setenv("AWS_PROFILE", "none-such")
+    s3.client.cache_clear()
     with pytest.raises(InputError, match=r"The config profile \(none-such\) could not be found"):
         publish(found, open_archive("s3://market", "v"))
 

@@ -16,7 +16,7 @@ from lambda_fn.batch import plan, served_model
 from lambda_fn.batch.errors import BatchRefused
 from lambda_fn.model.forecaster import open_session
 from lambda_fn.model.manifest import SERVED
-from lambda_fn.tables.price_files import InputRefused
+from lambda_fn.tables.errors import InputRefused
 from tests.export.conftest import efemera as efemera
 from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.evenings import Evenings

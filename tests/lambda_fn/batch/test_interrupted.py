@@ -19,7 +19,7 @@ from export.errors import InputError
 from export.local.workers import Workers
 from lambda_fn.batch import finish, plan
 from lambda_fn.batch.records import Settings
-from lambda_fn.tables import store
+from lambda_fn.tables.s3 import client as s3_client
 from tests.lambda_fn.batch.conftest import MODELS
 from tests.lambda_fn.batch.market import DAY, table
 from tests.lambda_fn.batch.runs import asked, contents, run, told
@@ -155,8 +155,8 @@ def test_the_command_runs_from_and_to_s3(market, undisturbed, monkeypatch):
             monkeypatch.setenv(name, "testing")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        store.client.cache_clear()
-        client = store.client()
+        s3_client.cache_clear()
+        client = s3_client()
         client.create_bucket(Bucket="market")
         client.upload_file(str(market), "market", "prices/prices.parquet")
         with command("s3://market/prices/", "s3://market/forecasts") as process:
@@ -178,4 +178,4 @@ def test_the_command_runs_from_and_to_s3(market, undisturbed, monkeypatch):
         client.close()
     finally:
         server.stop()
-        store.client.cache_clear()
+        s3_client.cache_clear()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lambda_fn.tables.price_files import InputRefused
+from lambda_fn.tables.errors import InputRefused
 from tests.lambda_fn.batch.market import DAY, days
 from tests.lambda_fn.batch.runs import run
 

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from lambda_fn.batch import errors, finish, forecast, plan
-from lambda_fn.tables import store
-from lambda_fn.tables.store import StoreUnavailable
+from lambda_fn.tables.errors import StoreUnavailable
+from lambda_fn.tables.s3 import client as s3_client
 from tests.lambda_fn.batch.runs import asked, contents, forecast_all, run
 from tests.lambda_fn.batch.test_s3_run import objects, put
 from tests.lambda_fn.tables.s3_faults import slow_down
@@ -34,7 +34,7 @@ WRITES = 2 + 2 + 2 * 3 + 1  # shards, their list, the plan; each shard's parts a
 def test_a_write_whose_answer_was_lost_is_no_fault(s3, prices, faults, undisturbed):
     """Lose the answer of a put: boto3 tries again and meets its own object (412), as if another worker were first."""
     again = 0  # seconds until the next try
-    store.client().meta.events.register_first(
+    s3_client().meta.events.register_first(
         "needs-retry.s3.PutObject", lambda attempts, **_: again if attempts == 1 else None
     )
     assert outcome(s3, prices) == undisturbed

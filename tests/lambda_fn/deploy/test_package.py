@@ -34,7 +34,8 @@ def test_a_hook_needs_boto3_and_the_standard_library_alone(name):
     run = python(f"from lambda_fn.deploy.{name} import handler; assert callable(handler); {PRINT_OWN}")
     assert run.returncode == 0, run.stderr
     own = {f"lambda_fn.deploy.{part}" for part in ("lifecycle_hook", "pre_traffic_hook", "post_traffic_hook")}
-    allowed = {"lambda_fn", "lambda_fn.deploy", "lambda_fn.tables", "lambda_fn.tables.store", *own}
+    tables = {"lambda_fn.tables", *(f"lambda_fn.tables.{part}" for part in ("errors", "s3", "store"))}
+    allowed = {"lambda_fn", "lambda_fn.deploy", *tables, *own}
     assert (
         {"lambda_fn", "lambda_fn.deploy.lifecycle_hook", f"lambda_fn.deploy.{name}"}
         <= set(run.stdout.split())

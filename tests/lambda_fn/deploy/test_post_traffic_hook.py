@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from lambda_fn.deploy import post_traffic_hook
 from lambda_fn.deploy.post_traffic_hook import delete_version, parse_versions, surplus_versions
-from lambda_fn.tables import store
+from lambda_fn.tables.s3 import client as s3_client
 from tests.lambda_fn.conftest import MODELS
 from tests.lambda_fn.deploy.conftest import Lambda, event
 from tests.lambda_fn.deploy.stand_in import refusal
@@ -39,11 +39,11 @@ def moto(aws, server, monkeypatch):
     urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST")).close()
     for service in ("LAMBDA", "S3", "IAM"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", server)
-    store.client.cache_clear()
-    store.client().create_bucket(Bucket="market")
+    s3_client.cache_clear()
+    s3_client().create_bucket(Bucket="market")
     monkeypatch.setenv("RELEASES", "s3://market/releases")
     yield boto3.client("lambda")
-    store.client.cache_clear()
+    s3_client.cache_clear()
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def release(aws, monkeypatch):
 
 def recorded():
     """Read every record by its key."""
-    bucket = store.client()
+    bucket = s3_client()
     keys = [one["Key"] for one in bucket.list_objects_v2(Bucket="market").get("Contents", ())]
     return {key: json.loads(bucket.get_object(Bucket="market", Key=key)["Body"].read()) for key in keys}
 
@@ -140,7 +140,7 @@ def test_a_release_is_written_down_once_and_told(aws, functions, release):
 @pytest.mark.usefixtures("moto")
 def test_the_record_of_another_release_stays_and_is_told_of(release, logged):
     first = {"schema_version": 1, "versions": {API: "1", BATCH: "8"}, "released_at": "then"}
-    store.client().put_object(Bucket="market", Key="releases/1.json", Body=json.dumps(first).encode())
+    s3_client().put_object(Bucket="market", Key="releases/1.json", Body=json.dumps(first).encode())
     assert release(1, 9) == "Succeeded"
     assert recorded() == {"releases/1.json": first}
     [line] = logged("ERROR")
@@ -241,7 +241,7 @@ def test_records_of_a_function_that_was_replaced_count_for_nothing(functions, mo
     functions(Api=3)
     for number in (7, 8, 9):
         other = {"schema_version": 1, "versions": {"efemera-ApiFunction-Old": str(number)}}
-        store.client().put_object(Bucket="market", Key=f"releases/{number}.json", Body=json.dumps(other).encode())
+        s3_client().put_object(Bucket="market", Key=f"releases/{number}.json", Body=json.dumps(other).encode())
     release(3, kept=2)
     assert versions(moto) == [1, 2, 3]
 
@@ -253,15 +253,15 @@ def test_a_release_that_a_rollback_has_left_is_not_kept_in_the_place_of_one_to_g
     for bad in (3, 4):
         release(bad, kept=2)
         withdrawn = {**recorded()[f"releases/{bad}.json"], "withdrawn_at": "then"}  # infra/rollback.py, back to 2
-        store.client().put_object(Bucket="market", Key=f"releases/{bad}.json", Body=json.dumps(withdrawn).encode())
+        s3_client().put_object(Bucket="market", Key=f"releases/{bad}.json", Body=json.dumps(withdrawn).encode())
     release(5, kept=2)
     assert versions(moto) == [2, 5]
 
 
 def test_a_file_that_is_no_record_is_left_alone(functions, moto, release):
     functions(Api=3)
-    store.client().put_object(Bucket="market", Key="releases/notes.txt", Body=b"mine")
-    store.client().put_object(Bucket="market", Key="releases/old/2.json", Body=b"mine")
+    s3_client().put_object(Bucket="market", Key="releases/notes.txt", Body=b"mine")
+    s3_client().put_object(Bucket="market", Key="releases/old/2.json", Body=b"mine")
     assert release(3, kept=1) == "Succeeded"
     assert versions(moto) == [3]
 
@@ -290,7 +290,7 @@ def test_time_that_runs_out_ends_the_deleting_and_takes_no_release_back(aws, fun
 
 def test_a_record_that_can_t_be_read_stops_all_deleting_and_takes_no_release_back(functions, moto, release, logged):
     functions(Api=4)
-    store.client().put_object(Bucket="market", Key="releases/3.json", Body=b"{")
+    s3_client().put_object(Bucket="market", Key="releases/3.json", Body=b"{")
     assert release(4, kept=2) == "Succeeded"
     assert versions(moto) == [1, 2, 3, 4]
     assert [line["message"] for line in logged("ERROR")] == ["old versions could not be deleted"]

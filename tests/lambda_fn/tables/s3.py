@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from lambda_fn.tables import store
+from lambda_fn.tables.s3 import client as s3_client
 from tests.lambda_fn.tables.s3_faults import Faults
 
 
@@ -27,9 +27,9 @@ def s3(monkeypatch):
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session())
         client = session().client("s3")
         client.create_bucket(Bucket="market")
-        store.client.cache_clear()
+        s3_client.cache_clear()
         yield client
-    store.client.cache_clear()
+    s3_client.cache_clear()
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import io
 from botocore import exceptions
 from botocore.awsrequest import AWSResponse
 
-from lambda_fn.tables import store
+from lambda_fn.tables.s3 import client as s3_client
 
 
 class Body(io.BytesIO):
-    """What botocore reads a response from."""
+    """A response body as botocore reads it."""
 
     def stream(self, amount=1 << 16, decode_content=None):  # noqa: ARG002 - as urllib3 has it
         while piece := self.read(amount):
@@ -40,12 +40,12 @@ def broken_off(_):
 
 
 class Faults:
-    """What the calls of the store's client meet before they come to moto."""
+    """Faults that the calls of the store's client meet before they come to moto."""
 
     def __init__(self):
         self.calls = []  # operation of each
         self.stop()
-        store.client().meta.events.register_first("before-send.s3", self._meet)
+        s3_client().meta.events.register_first("before-send.s3", self._meet)
 
     def meet(self, fault, operation="", times=10**6):
         """Let the first calls of an operation, for each object, meet a response or an exception."""

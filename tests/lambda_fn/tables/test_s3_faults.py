@@ -4,8 +4,10 @@ import boto3
 import pytest
 from botocore import exceptions
 
-from lambda_fn.tables import store
-from lambda_fn.tables.store import ATTEMPTS, StoreRefused, StoreUnavailable, open_store
+from lambda_fn.tables.errors import StoreRefused, StoreUnavailable
+from lambda_fn.tables.s3 import ATTEMPTS
+from lambda_fn.tables.s3 import client as s3_client
+from lambda_fn.tables.store import open_store
 from tests.lambda_fn.batch.test_s3_run import put
 from tests.lambda_fn.tables.s3_faults import Body, broken_off, response
 
@@ -64,7 +66,7 @@ def test_a_fault_that_passes_is_sat_out_by_boto3(s3, faults, pauses, tmp_path, c
 def test_a_fault_that_stays_is_unavailable_after_a_bounded_number_of_tries(s3, faults, tmp_path, call):
     put(s3, "place/key", b"content")
     done = {"read": "read", "fetch": "read", "children": "listed"}.get(call, "written")
-    name = f"s3://market/place/{'' if call == 'children' else 'key'}"
+    name = f"s3://market/place{'' if call == 'children' else '/key'}"
     for fault, reason in PASSING:
         faults.meet(fault)
         with pytest.raises(StoreUnavailable) as caught:
@@ -117,11 +119,11 @@ def test_no_credentials_are_refused_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    store.client.cache_clear()
+    s3_client.cache_clear()
     for call in EVERY:
         with pytest.raises(StoreRefused, match="Unable to locate credentials"):
             calls("s3://market/place", "key", tmp_path)[call]()
-    store.client.cache_clear()
+    s3_client.cache_clear()
 
 
 @pytest.mark.parametrize("call", ["read", "fetch"])
@@ -151,7 +153,7 @@ def test_a_download_that_breaks_off_twice_is_taken_up_again(s3, faults, tmp_path
 @pytest.mark.usefixtures("s3")
 def test_a_new_object_is_put_on_condition_that_there_is_none():
     sent = []
-    events = store.client().meta.events
+    events = s3_client().meta.events
     events.register("before-send.s3.PutObject", lambda request, **_: sent.append(request.headers.get("If-None-Match")))
     opened = open_store("s3://market/place")
     assert opened.put_new("key", b"first") is True
@@ -161,7 +163,23 @@ def test_a_new_object_is_put_on_condition_that_there_is_none():
     assert opened.read("key") == b"third"
 
 
-def test_two_new_objects_at_the_same_moment_are_worth_another_try(faults):
+def test_two_new_objects_at_the_same_moment_are_worth_another_try(s3, faults, monkeypatch):
+    waited = []
+    monkeypatch.setattr("lambda_fn.tables.s3.sleep", waited.append)
+    faults.meet(lambda _: response(409, "ConditionalRequestConflict"), times=ATTEMPTS - 1)
+    assert open_store("s3://market/place").put_new("key", b"x")
+    assert waited == [0.1 * 2**attempt for attempt in range(ATTEMPTS - 1)]
     faults.meet(lambda _: response(409, "ConditionalRequestConflict"))
     with pytest.raises(StoreUnavailable, match="ConditionalRequestConflict"):
-        open_store("s3://market/place").put_new("key", b"x")
+        open_store("s3://market/place").put_new("other", b"x")
+    assert len(waited) == 2 * (ATTEMPTS - 1)
+    assert s3.get_object(Bucket="market", Key="place/key")["Body"].read() == b"x"
+
+
+@pytest.mark.parametrize(("largest", "call"), [(1 << 20, "UploadPart"), (64 << 20, "PutObject")])
+def test_a_file_is_put_whole_in_one_part_or_in_several(s3, faults, monkeypatch, tmp_path, largest, call):
+    monkeypatch.setattr("lambda_fn.tables.s3.LARGEST_PUT", largest)
+    (tmp_path / "file").write_bytes(b"x" * (9 << 20))
+    open_store("s3://market/place").put("key", tmp_path / "file")
+    assert call in faults.calls
+    assert s3.get_object(Bucket="market", Key="place/key")["Body"].read() == b"x" * (9 << 20)

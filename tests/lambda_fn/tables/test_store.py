@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lambda_fn.tables import store
-from lambda_fn.tables.store import LocalStore, StoreRefused, open_store
+from lambda_fn.tables.errors import StoreRefused
+from lambda_fn.tables.s3 import S3Store
+from lambda_fn.tables.store import LocalStore, open_store
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ def test_what_was_put_is_read_fetched_and_listed(local, tmp_path):
     assert local.fetch("a/three", tmp_path) is None
     assert local.children("a/") == ["b", "two"]
     assert (local.children(""), local.children("none/")) == (["a"], [])
+    assert (local.files("a/"), local.files("")) == (["two"], [])
 
 
 def test_nothing_is_made_by_looking(local, tmp_path):
@@ -99,8 +102,8 @@ def test_a_place_that_can_not_hold_files_is_said(tmp_path):
 
 def test_a_store_is_known_by_its_uri(tmp_path):
     assert isinstance(open_store(str(tmp_path)), LocalStore)
-    assert isinstance(open_store("s3://bucket/prefix"), store.S3Store)
-    assert isinstance(open_store("S3://bucket"), store.S3Store)
+    assert isinstance(open_store("s3://bucket/prefix"), S3Store)
+    assert isinstance(open_store("S3://bucket"), S3Store)
     for wrong in ("s3://", "s3:///key", "s3://UPPER/key", "s3://a/key", "s3://white space/key"):
-        with pytest.raises(StoreRefused, match="is not the name of a bucket; the form is s3://bucket/prefix"):
+        with pytest.raises(StoreRefused, match="is not the name of a bucket; the form is s3://bucket/key"):
             open_store(wrong)

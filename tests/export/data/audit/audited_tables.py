@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from export.data.audit.audit import Audit, audit
-from export.data.given_prices import read_given_prices
-from export.data.price_files import find_price_files
+from export.data.audit.raw_prices import RawPrices, read_raw_prices
+from lambda_fn.tables.price_files import open_price_files
+from lambda_fn.tables.store import scratch
+
+
+def raw(path: Path, **settings: Any) -> RawPrices:
+    """The rows of a file as an audit reads them."""
+    with scratch() as folder:
+        return read_raw_prices(open_price_files([str(path)], folder), **settings)
 
 
 def audited(path: Path, calendar: str | None = None, **settings: int) -> Audit:
-    table = read_given_prices(find_price_files([path]))
+    table = raw(path)
     return audit(table, [calendar] * len(table.prices.ids), **settings)
 
 

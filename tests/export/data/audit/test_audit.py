@@ -1,4 +1,4 @@
-"""What rows show by themselves: days given twice, jumps, stale closes, days without a trade."""
+"""Checks of rows by themselves: repeated days, jumps, stale closes, days without a trade."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import itertools
 
 import pytest
 
-from export.data.given_prices import read_given_prices
-from export.data.price_files import find_price_files
 from export.errors import InputError
-from tests.export.data.audit.audited_tables import audited, found
-from tests.export.data.price_tables import HEADER, YAHOO, write, write_parquet
+from tests.export.data.audit.audited_tables import audited, found, raw
+from tests.lambda_fn.tables.price_tables import HEADER, YAHOO, write, write_parquet
 
 
 def test_days_given_twice_are_findings_that_tell_equal_rows_from_conflicts(tmp_path):
@@ -97,16 +95,16 @@ def test_rows_without_a_trade_are_found_where_volume_is_known(tmp_path, name):
 def test_what_is_no_volume_is_a_fault_for_the_audit_alone(tmp_path, value):
     path = write(tmp_path / "t.csv", f"unique_id,ds,y,volume\nA,2024-01-02,1,{value}\nB,2024-01-02,1,5\n")
     with pytest.raises(InputError) as caught:
-        read_given_prices(find_price_files([path]))
+        raw(path)
     assert str(caught.value) == f"{path} line 2: volume is {value!r}, not a volume"
-    table = read_given_prices(find_price_files([path]), skip_bad=True)
+    table = raw(path, skip_bad=True)
     assert table.prices.ids == ("B",)
     assert [fault.unique_id for fault in table.skipped] == ["A"]
     path = write_parquet(
         tmp_path / "t.parquet", "SELECT 'A' AS unique_id, DATE '2024-01-02' AS ds, 1 AS y, 'x' AS Volume"
     )
     with pytest.raises(InputError, match="column 'Volume' is of type text, but must hold numbers"):
-        read_given_prices(find_price_files([path]))
+        raw(path)
 
 
 def test_two_volume_columns_are_no_known_volume(tmp_path):
@@ -118,5 +116,5 @@ def test_a_series_of_null_rows_alone_is_a_fault(tmp_path):
     path = write(tmp_path / "X.csv", YAHOO + "2024-02-09,null,null,null,null,null,null\n")
     for skip_bad, words in ((False, f"{path}: X has null rows only"), (True, "every series was skipped; the first:")):
         with pytest.raises(InputError) as caught:
-            read_given_prices(find_price_files([path]), skip_bad=skip_bad)
+            raw(path, skip_bad=skip_bad)
         assert str(caught.value).startswith(words)

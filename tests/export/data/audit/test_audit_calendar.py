@@ -1,4 +1,4 @@
-"""What only a calendar shows: missing sessions, rows on closed days, series that ended early."""
+"""Checks against a calendar: missing sessions, rows on closed days, series that ended early."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import pytest
 
 from export.data.audit.audit import audit
 from export.data.calendars import sessions
-from export.data.given_prices import read_given_prices
-from export.data.price_files import find_price_files
 from export.errors import InputError
-from tests.export.data.audit.audited_tables import audited, found, series
-from tests.export.data.price_tables import HEADER, YAHOO, write
+from tests.export.data.audit.audited_tables import audited, found, raw, series
+from tests.lambda_fn.tables.price_tables import HEADER, YAHOO, write
 
 
 def test_sessions_without_a_row_are_one_finding_for_each_run_of_them(tmp_path):
@@ -116,7 +114,7 @@ def test_a_series_ended_early_when_more_sessions_follow_than_allowed(tmp_path, m
 
 def test_series_are_compared_within_their_calendar(tmp_path):
     rows = series("A", ["2024-01-02"]) + series("B", ["2024-03-01"]) + series("C", ["2024-03-04"])
-    table = read_given_prices(find_price_files([write(tmp_path / "t.csv", HEADER + rows)]))
+    table = raw(write(tmp_path / "t.csv", HEADER + rows))
     report = audit(table, ["BVMF", "XNYS", "XNYS"])
     assert report.findings == ()
     assert report.checked["ended-early"] == 2

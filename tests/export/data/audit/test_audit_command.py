@@ -11,7 +11,7 @@ import pytest
 
 from export.commands.data import audit_tables
 from export.data.audit.findings import KINDS
-from tests.export.data.price_tables import HEADER, YAHOO, write
+from tests.lambda_fn.tables.price_tables import HEADER, YAHOO, write
 
 ROWS = (
     HEADER

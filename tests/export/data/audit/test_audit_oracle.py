@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from export.data.audit.audit import audit
 from export.data.audit.findings import KINDS
+from export.data.audit.raw_prices import RawPrices
 from export.data.calendars import sessions
-from export.data.given_prices import GivenPrices
 from export.data.price_table import Prices, make_prices, starts_of
 
 
@@ -23,7 +23,7 @@ def test_ten_thousand_series_are_audited_as_arrays():
     closes = np.tile(10 + np.sin(np.arange(len(kept))), count)
     lengths = np.full(count, len(kept), dtype=np.int64)
     ids = tuple(f"S{number:05d}" for number in range(count))
-    table = GivenPrices(Prices(ids, starts_of(lengths), np.tile(days[kept], count), closes), None, {}, ())
+    table = RawPrices(Prices(ids, starts_of(lengths), np.tile(days[kept], count), closes), None, {}, ())
     report = audit(table, ["BVMF"] * count)
     assert report.counts()["missing-session"] == {
         "checked": count,
@@ -35,7 +35,7 @@ def test_ten_thousand_series_are_audited_as_arrays():
 
 
 def naive(table: dict[str, list[tuple[datetime.date, float, float]]], is_open, least: int, most: int):
-    """Every fault as (unique_id, kind, day), from rows in the order given: day by day, in plain Python."""
+    """All faults as (unique_id, kind, day), from rows in the order given: day by day, in plain Python."""
     faults = set()
     latest = max(day for rows in table.values() for day, *_ in rows)
     for name, rows in table.items():
@@ -98,7 +98,7 @@ def test_the_findings_are_the_faults_that_a_plain_loop_finds(drawn, calendar, le
         np.array([r[1] for r in rows]),
     )
     volumes = np.array([row[2] for row in rows])
-    report = audit(GivenPrices(prices, volumes, {}, ()), [calendar] * len(table), stale_rows=least, ended_sessions=most)
+    report = audit(RawPrices(prices, volumes, {}, ()), [calendar] * len(table), stale_rows=least, ended_sessions=most)
     for name, kind in itertools.product(table, KINDS):
         days = {day for unique_id, of, day in wanted if (unique_id, of) == (name, kind)}
         findings = [finding for finding in report.findings if (finding.unique_id, finding.kind) == (name, kind)]
@@ -117,7 +117,7 @@ def test_the_sessions_taken_from_a_whole_series_are_exactly_those_found_missing(
     days = sessions("BVMF", np.datetime64("2023-01-01"), np.datetime64("2023-12-31"))
     kept = np.delete(days, sorted(gone))
     prices = make_prices({"A": (kept, 10 + np.arange(len(kept)))})
-    report = audit(GivenPrices(prices, None, {}, ()), ["BVMF"])
+    report = audit(RawPrices(prices, None, {}, ()), ["BVMF"])
     missing = set()
     for finding in report.findings:
         assert finding.kind == "missing-session"

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 
 from export.data.audit.audit import Audit, audit
-from export.data.calendar_choices import calendars_of
-from export.data.calendars import sessions
-from export.data.given_prices import read_given_prices
-from export.data.price_files import find_price_files
-from tests.export.data.price_tables import HEADER, YAHOO, write
+from export.data.calendars import calendars_of, sessions
+from tests.export.data.audit.audited_tables import raw
+from tests.lambda_fn.tables.price_tables import HEADER, YAHOO, write
 
 # Kind → series concerned, findings, days. In prices.csv.gz: 34 sessions of early BTCUSD, 51 of PETR4 and 13 each of
 # two currencies are missing (9 of the 13 holidays that mere weekdays don't know); 620 Sundays of each currency and 19
@@ -57,7 +55,7 @@ def real(tmp_path) -> tuple[Path, dict, dict]:
 
 
 def audited(path: Path, choices: list[str], column: str | None = None) -> Audit:
-    table = read_given_prices(find_price_files([path]), column=column)
+    table = raw(path, column=column)
     return audit(table, calendars_of(table.prices.ids, choices))
 
 
@@ -71,7 +69,7 @@ def test_the_findings_in_the_long_table_are_the_known_ones(real):
     report = audited(folder / "prices.csv.gz", ["XNYS", "PETR4=BVMF", "???USD=weekdays", "BTCUSD=24/7"])
     assert figures(report) == prices
     at_home = {
-        name for name, calendar in zip(report.given.prices.ids, report.calendars, strict=True) if calendar == "XNYS"
+        name for name, calendar in zip(report.raw.prices.ids, report.calendars, strict=True) if calendar == "XNYS"
     }
     kinds = {finding.kind for finding in report.findings if finding.unique_id in at_home}
     assert kinds == {"ended-early"}  # of New York's sessions the table and the calendar agree on every one

@@ -20,7 +20,7 @@ LONG_AGO = datetime.datetime(2025, 1, 2, 18, tzinfo=datetime.UTC)
 
 
 class Reply:
-    """What an HTTP client answers with."""
+    """A response of an HTTP client."""
 
     def __init__(self, status, body, url=""):
         self.status_code, self.text, self.url = status, body if isinstance(body, str) else json.dumps(body), url

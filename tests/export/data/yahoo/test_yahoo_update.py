@@ -190,7 +190,14 @@ def test_a_table_with_other_columns_is_not_added_to(data_yahoo, yahoo, tmp_path)
         assert f"{out}: {words}" in stderr
 
 
-@pytest.mark.parametrize(("cell", "words"), [("many", "something other than whole numbers"), ("", "not every close")])
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("many", "line 3: volume is 'many', not a volume"),
+        ("1.5", "something other than whole numbers"),
+        ("", "not every close"),
+    ],
+)
 def test_a_volume_that_is_none_is_named(data_yahoo, yahoo, tmp_path, cell, words):
     out = tmp_path / "prices.csv"
     out.write_text(f"unique_id,ds,y,volume\nAAA,2024-01-02,1.5,10\nAAA,2024-01-03,1.5,{cell}\n")

@@ -12,8 +12,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from export.data.prices import read_prices
-from tests.export.data.price_tables import GOOD, HEADER, refusal, write, write_parquet
+from lambda_fn.model.limits import HIGHEST_PRICE, LOWEST_PRICE
+from lambda_fn.tables.price_rows import HIGHEST, LOWEST
+from tests.lambda_fn.tables.price_tables import GOOD, HEADER, refusal, write, write_parquet
 
 
 def parquet_bytes() -> bytes:
@@ -58,15 +59,6 @@ def test_a_faulty_row_is_named_by_file_line_column_and_value(tmp_path, newline, 
     content = HEADER + f"A,2024-01-02,10\n\nB,2024-01-01,1\n{line}\n"
     path = write(tmp_path / "t.csv", content.replace("\n", newline))
     assert refusal(path) == f"{path} line 5: {fault}"
-
-
-@pytest.mark.parametrize(("line", "fault"), ROW_FAULTS)
-def test_skip_bad_leaves_the_faulty_series_out_whole_and_notes_why(tmp_path, line, fault):
-    path = write(tmp_path / "t.csv", HEADER + f"A,2024-01-02,10\nB,2024-01-01,1\n{line}\n")
-    prices = read_prices([path], minimum=1, skip_bad=True)
-    name = "B" if line.startswith("B") else "rows without unique_id"
-    assert prices.notes == (f"{name}: skipped, {path} line 4: {fault}",)
-    assert prices.ids == (("A",) if name == "B" else ("A", "B"))
 
 
 PARQUET_FAULTS = [
@@ -133,7 +125,7 @@ FILE_FAULTS = [
     ("t.csv", GOOD.encode() + b"A,\0\n", ": holds binary data, not the UTF-8 text its name promises"),
     ("t.csv", gzip.compress(GOOD.encode()), ": holds gzip, not the UTF-8 text its name promises"),
     ("t.csv", parquet_bytes(), ": holds Parquet, not the UTF-8 text its name promises"),
-    ("t.csv", GOOD.encode() + b"A,2024-01-04," + b"1" * 3_000_000, ": cannot be read as lines of comma-separated"),
+    ("t.csv", GOOD.encode() + b"A,2024-01-04," + b"1" * 3_000_000, ": can't be read as lines of comma-separated"),
     ("t.csv.gz", GOOD.encode(), ": holds UTF-8 text, not the gzip its name promises"),
     ("t.csv.gz", gzip.compress(parquet_bytes()), ": holds gzipped Parquet, not the gzipped UTF-8 text its"),
     ("t.csv.gz", gzip.compress(GOOD.encode())[:-12], ": the gzip data is cut short"),
@@ -150,10 +142,9 @@ FILE_FAULTS = [
 
 
 @pytest.mark.parametrize(("name", "content", "fault"), FILE_FAULTS, ids=range(len(FILE_FAULTS)))
-@pytest.mark.parametrize("skip_bad", [False, True])
-def test_an_unreadable_file_is_refused_in_one_line_even_with_skip_bad(tmp_path, name, content, fault, skip_bad):
+def test_an_unreadable_file_is_refused_in_one_line(tmp_path, name, content, fault):
     good, bad = write(tmp_path / "good.csv", GOOD), write(tmp_path / name, content)
-    message = refusal(good, bad, skip_bad=skip_bad)
+    message = refusal(good, bad)
     assert message.startswith(f"{bad}{fault}")
     assert len(message) < len(str(bad)) + 500
 
@@ -164,11 +155,25 @@ def test_what_is_no_file_is_refused_by_its_name(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     assert refusal(gone) == f"{gone}: no such file"
     assert refusal(empty) == f"{empty}: no file in this folder ends in .csv, .csv.gz or .parquet"
+    assert refusal(tmp_path / "gone") == f"{tmp_path / 'gone'}: no such file or folder"
     assert refusal(tmp_path / "pipe.csv") == f"{tmp_path / 'pipe.csv'}: not a file"
-    assert "cannot be read (" in refusal(tmp_path / f"{'long' * 99}.csv")
-    assert "rename it" in refusal(tmp_path / "two\nlines.csv")
+    assert "can't be read (File name too long)" in refusal(tmp_path / f"{'long' * 99}.csv")
     assert "rename it" in refusal(Path(os.fsdecode(b"\xff.csv")))
     assert refusal() == "no file of prices was named"
+
+
+def test_a_name_of_two_lines_is_shown_on_one(tmp_path):
+    path = write(tmp_path / "two\nlines.csv", HEADER + "A,2024-01-02,x\n")
+    assert refusal(path) == f"{str(path)!r} line 2: y is 'x', not a price"
+
+
+def test_a_cell_in_quotes_that_goes_on_in_the_next_line_is_a_fault(tmp_path):
+    path = write(tmp_path / "t.csv", 'unique_id,ds,y,note\nA,2024-01-02,1,"two\nlines"\n')
+    assert refusal(path) == f"{path} line 2: a cell in quotes does not end on its line"
+
+
+def test_the_bounds_in_messages_are_those_of_the_checks():
+    assert (float(LOWEST), float(HIGHEST)) == (LOWEST_PRICE, HIGHEST_PRICE)
 
 
 def test_the_line_number_is_right_deep_in_a_long_file_with_blank_lines(tmp_path):
@@ -180,9 +185,3 @@ def test_the_line_number_is_right_deep_in_a_long_file_with_blank_lines(tmp_path)
     for name in ("t.csv", "t.csv.gz"):
         path = write(tmp_path / name, HEADER + "\n".join(lines))
         assert refusal(path) == f"{path} line 40002: ds is 'yesterday', not a calendar date (YYYY-MM-DD)"
-
-
-def test_the_first_of_several_faults_is_named_and_the_series_are_counted(tmp_path):
-    path = write(tmp_path / "t.csv", HEADER + "B,2024-01-02,x\nA,2024-01-02,y\nB,2024-01-03,z\n")
-    assert refusal(path) == f"{path} line 2: y is 'x', not a price (the first of 2 series with a fault)"
-    assert refusal(path, skip_bad=True).startswith(f"every series was skipped; the first: {path} line 2: y is 'x'")

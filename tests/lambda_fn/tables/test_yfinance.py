@@ -1,10 +1,12 @@
-"""What `yfinance.download(…).to_csv()` writes: three header rows, one or several tickers side by side."""
+"""The CSV of `yfinance.download(…).to_csv()`: three header rows, one or several tickers side by side."""
 
 import pandas
 import pytest
 
-from export.data.prices import read_prices
-from tests.export.data.price_tables import as_table, refusal, write
+from lambda_fn.tables.price_files import open_price_files
+from lambda_fn.tables.row_table import RowTable
+from lambda_fn.tables.store import scratch
+from tests.lambda_fn.tables.price_tables import read, read_in_batch, refusal, write
 
 ONE = """Price,Close,High,Low,Open,Volume
 Ticker,PETR4.SA,PETR4.SA,PETR4.SA,PETR4.SA,PETR4.SA
@@ -14,10 +16,15 @@ Date,,,,,
 """
 
 
+def notes(path):
+    with scratch() as folder, RowTable(open_price_files([str(path)], folder)) as rows:
+        return rows.notes()
+
+
 def test_one_ticker_is_the_series_its_header_names(tmp_path):
-    found = read_prices([write(tmp_path / "any name.csv", ONE)], minimum=1)
-    assert as_table(found) == {"PETR4.SA": {"2024-01-02": 37.5, "2024-01-03": 38.25}}
-    assert "the price is column 'Close'; there is no 'Adj Close', so splits may show as jumps" in found.notes[0]
+    path = write(tmp_path / "any name.csv", ONE)
+    assert read(path) == read_in_batch(path) == {"PETR4.SA": {"2024-01-02": 37.5, "2024-01-03": 38.25}}
+    assert notes(path) == [f"{path}: the price is column 'Close'; there is no 'Adj Close', so splits may show as jumps"]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -42,11 +49,10 @@ def test_several_tickers_are_as_many_series(tmp_path, group_by, adjusted, newlin
         "BTC-USD": {"2024-01-05": 10.0 + close, "2024-01-06": 20.0 + close},
         "PETR4.SA": {"2024-01-05": 10.0 + close},
     }
-    found = read_prices([path], minimum=1)
-    assert as_table(found) == expected
-    assert found.notes.count(f"{path}: null rows of holidays, dropped: 1") == 1
+    assert read(path) == read_in_batch(path) == expected
+    assert notes(path).count(f"{path}: null rows of holidays, dropped: 1") == 1
     if adjusted:
-        assert as_table(read_prices([path], minimum=1, column="Close"))["PETR4.SA"] == {"2024-01-05": 10.0}
+        assert read(path, column="Close")["PETR4.SA"] == {"2024-01-05": 10.0}
 
 
 @pytest.mark.parametrize(
