@@ -5,10 +5,10 @@ import gzip
 
 import duckdb
 import pytest
-from lambda_fn.batch.records import Settings
 
 from export.data.prices import read_prices
 from lambda_fn.batch import plan
+from lambda_fn.batch.records import Settings
 from tests.export.data.price_tables import as_table
 from tests.lambda_fn.tables.price_tables import write, write_parquet
 

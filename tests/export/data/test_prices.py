@@ -20,54 +20,6 @@ from export.data.prices import make_prices, read_prices
 from tests.export.data.price_tables import as_table, refusal
 from tests.lambda_fn.tables.price_tables import GOOD, HEADER, YAHOO, YAHOO_DAY, write, write_parquet
 
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        GOOD,
-        "\ufeff" + GOOD,
-        GOOD.replace("\n", "\r\n"),
-        "\ufeff" + GOOD.replace("\n", "\r\n"),
-        GOOD.replace("\n", "\r"),
-        GOOD.rstrip(),
-        GOOD.replace("\n", "\n\n") + "  \n\n",
-        GOOD.replace("10\n", "10\r\n"),
-        '"unique_id","ds","y"\n"A","2024-01-02","10"\n"A","2024-01-03",10.5\n',
-        " Unique_ID , DS , Y \n A , 2024-01-02 , 1e1 \nA,\t2024-01-03,+10.50\n",
-        "y,extra,ds,unique_id\n10,x,2024-01-02,A\n10.5,,2024-01-03,A\n",
-        HEADER + "A,2024-01-03,10.5\nA,2024-01-02,10\n",
-        HEADER + "A,2024-01-02 00:00:00,10\nA,2024-01-03T00:00:00.000Z,10.5\n",
-        HEADER + "A,2024-01-02 00:00:00-05:00,10\nA,2024-01-03 00:00,10.5\n",
-        "Ticker,DATE,Close,volume\nA,2024-01-02,10,\nA,2024-01-03,10.5,7\n",
-        "ticker,date,close,adj close\nA,2024-01-02,20,10\nA,2024-01-03,21,10.5\n",
-    ],
-)
-@pytest.mark.parametrize("name", ["table.csv", "table.csv.gz"])
-def test_every_way_to_write_the_same_csv_reads_as_the_same_prices(tmp_path, name, content):
-    prices = read_prices([write(tmp_path / name, content)], minimum=2)
-    assert as_table(prices) == {"A": {"2024-01-02": 10.0, "2024-01-03": 10.5}}
-    assert prices.digest() == make_prices({"A": (["2024-01-03", "2024-01-02"], [10.5, 10.0])}).digest()
-
-
-@pytest.mark.parametrize("y", ["DOUBLE", "FLOAT", "DECIMAL(9, 2)", "INTEGER", "UTINYINT", "BIGINT"])
-@pytest.mark.parametrize("ds", ["DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "VARCHAR"])
-def test_parquet_columns_of_any_date_and_number_type_are_read(tmp_path, ds, y):
-    query = f"SELECT 'A' AS unique_id, '2024-01-02'::DATE::{ds} AS ds, 10::{y} AS y"
-    with_zone = query.replace("'2024-01-02'::DATE", "'2024-01-02 00:00:00+00'") if "ZONE" in ds else query
-    prices = read_prices([write_parquet(tmp_path / "table.parquet", with_zone)], minimum=1)
-    assert as_table(prices) == {"A": {"2024-01-02": 10.0}}
-
-
-def test_a_parquet_of_numbered_series_has_the_numbers_as_ids(tmp_path):
-    query = "SELECT 7 AS unique_id, DATE '2024-01-02' AS ds, 10 AS y"
-    assert read_prices([write_parquet(tmp_path / "t.parquet", query)], minimum=1).ids == ("7",)
-
-
-def test_a_quoted_id_keeps_its_commas_and_quotes(tmp_path):
-    path = write(tmp_path / "t.csv", HEADER + '"Smith, ""Joe"" & Co",2024-01-02,10\n')
-    assert read_prices([path], minimum=1).ids == ('Smith, "Joe" & Co',)
-
-
 ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8).filter(
     lambda text: text == text.strip(" \t")
 )
@@ -111,28 +63,6 @@ def test_a_folder_is_its_price_files_sorted_and_nothing_below_or_beside_them(tmp
     prices = read_prices([tmp_path], minimum=1)
     assert prices.ids == ("A", "B", "C")
     assert prices.sources == tuple(str(tmp_path / name) for name in ("a.CSV", "b.csv.gz", "c.parquet"))
-
-
-@pytest.mark.parametrize("name", ["it's.csv", "a*.csv", "what?.csv", "[ab].csv", "{a,b}.csv", "~", "x=1", "é ç.csv"])
-def test_a_file_name_is_taken_literally(tmp_path, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
-    write(Path("a.csv"), GOOD.replace("A,", "WRONG,"))
-    write(Path("ab.csv"), GOOD.replace("A,", "WRONG,"))
-    path = Path(name)
-    if not path.suffix:  # a folder that looks like a home folder or a Hive partition
-        path.mkdir()
-        path = path / "t.csv"
-    prices = read_prices([write(path, GOOD)], minimum=1)
-    assert prices.ids == ("A",)
-    assert prices.sources == (str(path),)
-
-
-def test_a_folder_named_like_a_partition_adds_no_column(tmp_path):
-    folder = tmp_path / "y=5"
-    folder.mkdir()
-    query = "SELECT 'A' AS unique_id, DATE '2024-01-02' AS ds, 10 AS y"
-    prices = read_prices([write_parquet(folder / "t.parquet", query)], minimum=1)
-    assert as_table(prices) == {"A": {"2024-01-02": 10.0}}
 
 
 def test_reading_writes_no_file(tmp_path, monkeypatch):
