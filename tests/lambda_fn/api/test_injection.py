@@ -231,7 +231,7 @@ TRICKS = [
 def test_a_path_that_is_nearly_one_of_the_apis_is_404(path, method):
     answer = answered(event_of({"prices": [40.0] * 60}, path=path, method=method))
     assert (answer.status, answer.line["route"]) == (404, "none")
-    assert answer.body["type"] == "/problems/not-answer"
+    assert answer.body["type"] == "/problems/not-found"
     assert len(answer.body["detail"]) < 300
 
 

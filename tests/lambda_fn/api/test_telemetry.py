@@ -69,7 +69,7 @@ def test_series_are_counted_and_those_refused_by_reason(line):
     ("asked", "status", "reason", "route"),
     [
         ({"body": "{"}, 400, "malformed-body", "/predict"),
-        ({"path": "/secret"}, 404, "not-logged", "none"),
+        ({"path": "/secret"}, 404, "not-found", "none"),
         ({"path": "/predict", "method": "GET"}, 405, "method-not-allowed", "/predict"),
         ({"body": "x", "content_type": "text/plain"}, 415, "unsupported-media-type", "/predict"),
         ({"body": {"prices": []}}, 422, "invalid-request", "/predict"),
