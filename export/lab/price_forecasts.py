@@ -144,7 +144,7 @@ def sentence(numbers: Numbers) -> list[str]:
 
 def fields(numbers: Numbers, language: Language) -> dict[str, Any]:
     """Compute the fields of the texts."""
-    cells = {state: [LABELS[name] for name, is_ in ranked(numbers).items() if is_ == state] for state in STATES}
+    cells = {state: [LABELS[name] for name, rank in ranked(numbers).items() if rank == state] for state in STATES}
     and_the = language.text("prices.and_the")
     settings = numbers["settings"]
     return {

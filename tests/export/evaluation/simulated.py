@@ -127,7 +127,7 @@ def contents(folder):
 
 @cache
 def gate(candidate, champion=None):
-    """What the promotion gate finds of one exported set beside another."""
+    """Judge one exported set beside another at the promotion gate."""
     with TemporaryDirectory() as folder, in_this_process:
         folders = [put(kind, Path(folder) / kind) if kind else None for kind in (candidate, champion)]
         return stand(world(), *folders, QUICK, lambda *_: None)

@@ -40,7 +40,7 @@ def trained_and_constant(prices):
 
 
 def first_losses(cases, quantiles):
-    """Of each case, one session ahead."""
+    """Compute the pinball loss of each case, one session ahead."""
     return pinball_loss(cases.returns[:, 0], quantiles, LEVELS).mean(axis=-1)
 
 

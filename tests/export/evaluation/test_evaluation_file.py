@@ -1,4 +1,4 @@
-"""What is written: an `evaluation.json` that proves itself and a `scores.csv` with every score, or nothing at all."""
+"""Files written: an `evaluation.json` that proves itself and a `scores.csv` with every score, or nothing at all."""
 
 from __future__ import annotations
 

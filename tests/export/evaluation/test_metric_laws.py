@@ -1,4 +1,4 @@
-"""What holds of the measures for any returns."""
+"""Laws of the metrics that hold for any returns."""
 
 import numpy as np
 import pytest

@@ -130,7 +130,7 @@ def tests():
 
 
 def losses_of(name: str, measure: str, step: int):
-    """Of each case."""
+    """Compute the loss of each case."""
     actual, forecast = CASES.returns[:, STEPS[step]], FORECASTS[name]
     if measure == "absolute error":
         return np.abs(actual - forecast.median[:, STEPS[step]]).mean(axis=1)

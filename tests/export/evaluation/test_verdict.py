@@ -16,7 +16,7 @@ NAN = math.nan
 
 
 def verdict(price=LEVEL, spread=LEVEL, drift=LEVEL, coverage=FAIR, later=None):
-    """Of a table whose other parts, steps, methods and measures say the opposite of what is asked here."""
+    """Judge a table whose other parts, steps, methods and measures say the opposite of what is asked here."""
     fair = {level: (float(level) / 100, 0.0, 1.0) for level in coverage}
     lost = dict.fromkeys(coverage, (0.1, 0.08, 0.12))
     all_steps = {"price": LEVEL, "spread": LEVEL, "coverage": fair} | (later or {})

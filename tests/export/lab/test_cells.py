@@ -1,4 +1,4 @@
-"""What is read of a cell: its forget gates are those of the six equations, and what they keep is their product."""
+"""Reading of a cell: its forget gates are those of the six equations, and what they keep is their product."""
 
 from pathlib import Path
 

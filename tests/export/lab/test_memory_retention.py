@@ -1,4 +1,4 @@
-"""What is kept over 50 days: products by hand, of windows of one series each."""
+"""Retention over 50 days: products by hand, of windows of one series each."""
 
 import numpy as np
 import pytest

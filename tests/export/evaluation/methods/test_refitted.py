@@ -76,7 +76,7 @@ def test_closes_after_a_fold_begins_do_not_change_its_network():
 
 
 def _of_fold(trained_on, windows_of, cases, fold, config):
-    """What the network that `refitted` trains for a fold on one table says of the windows of another."""
+    """Forecast the windows of one table by the network that `refitted` trains for a fold on another."""
     kept = []
 
     def keep(network, _prices, asked):

@@ -108,7 +108,7 @@ def _measures(name, step, cases, shift, tilt):
 
 
 def _without_intervals(line):
-    """As of too few dates for a bootstrap."""
+    """Take the intervals away, as of too few dates for a bootstrap."""
     for scores in line["methods"].values():
         for cover in scores.get("coverage", {}).values():
             cover["low"] = cover["high"] = math.nan

@@ -1,4 +1,4 @@
-"""Reads a page of HTML as a browser does."""
+"""Parse a page of HTML as a browser does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ VOID = {"meta", "img", "br", "link", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """What a page holds; a tag that is left open or closed twice is an AssertionError."""
+    """Tags and text of a page; a tag that is left open or closed twice is an AssertionError."""
 
     def __init__(self, text):
         super().__init__()

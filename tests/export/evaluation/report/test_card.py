@@ -21,7 +21,7 @@ def evaluation(**changes):
 
 
 def read(card):
-    """What a reader of the page sees: the texts of paragraphs, list items and cells, as Markdown shows them."""
+    """Read the page as it is shown: the texts of paragraphs, list items and cells, as Markdown shows them."""
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(card)
     return [_shown(token) for token in tokens if token.type == "inline"]
 
