@@ -10,8 +10,8 @@ LAGS = ("1", "2", "5", "10", "20", "30", "40", "50", "60")
 def numbers_in(text, language):
     """Every number of a text, in order and in English."""
     text = re.sub(r"(\d\d)/(\d\d)/(\d{4})", r"\3-\2-\1", text)
-    found = re.findall(r"\d[\d.,]*\d|\d", text)
-    return [one.translate(str.maketrans(",.", ".,")) if language.code != "en" else one for one in found]
+    matches = re.findall(r"\d[\d.,]*\d|\d", text)
+    return [one.translate(str.maketrans(",.", ".,")) if language.code != "en" else one for one in matches]
 
 
 def gradients(rnn=1e-20, lstm=1e-18, opened=0.8, trained=1e-9):

@@ -17,9 +17,9 @@ def test_the_forget_gates_are_those_of_the_six_equations_in_numpy():
     network, _ = read_checkpoint(MODELS / "model_lstm.pth")
     x = np.random.default_rng(0).standard_normal((5, 60))
     layers = gates.trace(gates.load_weights(MODELS / "weights.npz"), x)
-    found = forget_gates(network.lstm, torch.from_numpy(x).float().unsqueeze(-1))
-    assert len(found) == len(layers) == 2
-    for mine, theirs in zip(found, layers, strict=True):
+    forget = forget_gates(network.lstm, torch.from_numpy(x).float().unsqueeze(-1))
+    assert len(forget) == len(layers) == 2
+    for mine, theirs in zip(forget, layers, strict=True):
         np.testing.assert_allclose(mine.numpy(), theirs["forget"].transpose(1, 0, 2), atol=1e-6)
 
 

@@ -28,16 +28,16 @@ def whole(tmp_path_factory):
 
 
 def test_every_experiment_ends_in_its_sentence_and_a_verdict(whole):
-    _, said, found = whole
-    assert list(found["experiments"]) == ALL
-    for one in found["experiments"].values():
+    _, said, results = whole
+    assert list(results["experiments"]) == ALL
+    for one in results["experiments"].values():
         assert one["sentence"]["en"] in said
         assert one["verdict"] in {"holds", "holds in part", "does not hold", "cannot be told"}
     assert "Parameters: holds" in said
 
 
 def test_the_page_holds_both_languages_and_needs_nothing_else(whole):
-    folder, _, found = whole
+    folder, _, results = whole
     text = (folder / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert [main["lang"] for main in page.all("main")] == ["en", "pt-BR"]
@@ -48,27 +48,27 @@ def test_the_page_holds_both_languages_and_needs_nothing_else(whole):
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert {link["href"].removeprefix("#") for link in page.all("a")} <= set(ids)
-    for one in found["experiments"].values():
+    for one in results["experiments"].values():
         for sentence in one["sentence"].values():
             assert " ".join(sentence.split()) in page.words()
 
 
 def test_the_deployed_code_forgets_between_requests(whole):
-    _, _, found = whole
-    life = found["experiments"]["life"]
+    _, _, results = whole
+    life = results["experiments"]["life"]
     assert life["verdict"] == "holds"
     assert life["numbers"]["equal"] == life["numbers"]["orders"] == 16
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_one_others(efemera, tmp_path, whole):
-    _, _, found = whole
+    _, _, results = whole
     names = ["gradient", "prices"]
     code, printed, _ = efemera("lab", *names, "--fast", "--json", "-o", tmp_path / "same")
     assert code == 0
     again = json.loads(printed)
-    assert again["experiments"] == {name: found["experiments"][name] for name in names}
+    assert again["experiments"] == {name: results["experiments"][name] for name in names}
     code, printed, _ = efemera("lab", "gradient", "--fast", "--json", "--seed", "1", "-o", tmp_path / "other")
-    assert json.loads(printed)["experiments"]["gradient"] != found["experiments"]["gradient"]
+    assert json.loads(printed)["experiments"]["gradient"] != results["experiments"]["gradient"]
 
 
 def test_some_experiments_in_one_language(efemera, tmp_path):
