@@ -1,4 +1,4 @@
-"""Each number of the scorecard is its measure, called on the rows of its part and the column of its step alone."""
+"""Each number of the scores is its measure, called on the rows of its part and the column of its step alone."""
 
 from __future__ import annotations
 
