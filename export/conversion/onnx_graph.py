@@ -17,8 +17,8 @@ import onnx
 import onnxscript.optimizer
 import torch
 from onnxscript import opset20
+from torch import Tensor
 
-from export.training.config import Config
 from export.training.network import Network
 
 OPSET = 20
@@ -26,7 +26,6 @@ op: Any = opset20
 IR_VERSION = 10  # what onnx 1.16 wrote: readable by every onnxruntime since 1.18
 OUTPUTS = ("predicted_price", "quantiles")
 NO_LIMIT = 1 << 40  # fold constants of any size: the weights are the largest
-ATEN = torch.ops.aten
 # PyTorch stacks the gates of a cell in one order, ONNX in another; the position of each ONNX gate in PyTorch's.
 GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}  # i o f c | z r h | h
 
@@ -35,7 +34,7 @@ def export_onnx(network: Network) -> onnx.ModelProto:
     """Export the network in evaluation mode with a dynamic batch, checked by onnx itself."""
     network = network.eval()
     example = torch.linspace(10.0, 11.0, network.config.window, dtype=torch.float64).repeat(2, 1)
-    with _only_errors():
+    with _only_errors(), _one_operator(network):
         program = torch.onnx.export(
             network,
             (example,),
@@ -44,7 +43,9 @@ def export_onnx(network: Network) -> onnx.ModelProto:
             input_names=["prices"],
             output_names=list(OUTPUTS),
             opset_version=OPSET,
-            custom_translation_table=_translations(network.config),
+            custom_translation_table={
+                torch.ops.efemera.last_hidden.default: _recurrent(network.config.cell, network.config.hidden_size)
+            },
             verbose=False,
         )
     assert program is not None
@@ -69,45 +70,50 @@ def _drop_traces(model: onnx.ModelProto) -> None:
         part.doc_string = ""
 
 
-def _translations(config: Config) -> dict[Callable[..., Any], Callable[..., Any]]:
-    overload, node = {
-        "lstm": (ATEN.lstm.input, "LSTM"),
-        "gru": (ATEN.gru.input, "GRU"),
-        "rnn": (ATEN.rnn_tanh.input, "RNN"),
-    }[config.cell]
-    return {overload: _recurrent(node, config.hidden_size)}
+@contextlib.contextmanager
+def _one_operator(network: Network) -> Iterator[None]:
+    """Trace the recurrent stack as the one operator that `_recurrent` translates.
+
+    PyTorch would trace its own `lstm` through every day, layer and gate, four times over, only to learn the shapes.
+    """
+    stack, lstm = network.lstm, network.config.cell == "lstm"
+
+    def forward(x: Tensor) -> tuple[None, Tensor | tuple[Tensor, None]]:
+        h = torch.ops.efemera.last_hidden(x, [*stack.parameters()])  # (layers, batch, hidden)
+        return None, (h, None) if lstm else h
+
+    stack.forward = forward  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        del stack.forward
 
 
-def _recurrent(node: str, hidden_size: int) -> Callable[..., Any]:
-    """Translate nn.LSTM, nn.GRU or nn.RNN as `Network` uses it: batch first, one direction, zero state."""
+torch.library.define("efemera::last_hidden", "(Tensor x, Tensor[] weights) -> Tensor")
+torch.library.register_fake(  # all that tracing asks of it: (layers, batch, hidden)
+    "efemera::last_hidden", lambda x, weights: x.new_empty(len(weights) // 4, x.shape[0], weights[1].shape[1])
+)
+
+
+def _recurrent(cell: str, hidden_size: int) -> Callable[..., Any]:
+    """Translate nn.LSTM, nn.GRU or nn.RNN as `Network` uses it: batch first, one direction, zero state, last h."""
+    node = cell.upper()
     gates = GATES[node]
     rows = [gate * hidden_size + unit for gate in gates for unit in range(hidden_size)]
     extra = {"linear_before_reset": 1} if node == "GRU" else {}  # PyTorch's GRU resets after the product
 
-    def translate(
-        x: Any, state: Any, params: Sequence[Any], has_biases: bool, layers: int,
-        dropout: float, train: bool, bidirectional: bool, batch_first: bool,
-    ) -> tuple[Any, ...]:  # fmt: skip
-        assert has_biases
-        assert batch_first
-        assert not bidirectional
-        assert not train
-        assert not dropout
-        del state  # Network gives none: PyTorch's own zeros
+    def translate(x: Any, weights: Sequence[Any]) -> Any:
         order = op.Constant(value_ints=rows)
         y = op.Transpose(x, perm=[1, 0, 2])  # (window, batch, 1)
         last: list[Any] = []
-        cells: list[Any] = []
-        for layer in range(layers):
-            w_ih, w_hh, b_ih, b_hh = (op.Gather(p, order, axis=0) for p in params[layer * 4 : layer * 4 + 4])
+        for start in range(0, len(weights), 4):
+            w_ih, w_hh, b_ih, b_hh = (op.Gather(w, order, axis=0) for w in weights[start : start + 4])
             weight, recurrence = op.Unsqueeze(w_ih, [0]), op.Unsqueeze(w_hh, [0])  # (1, gates × hidden, ·)
             bias = op.Unsqueeze(op.Concat(b_ih, b_hh, axis=0), [0])  # (1, 2 × gates × hidden)
             outputs = getattr(op, node)(y, weight, recurrence, bias, hidden_size=hidden_size, **extra)
             y = op.Squeeze(outputs[0], [1])  # (window, batch, hidden)
             last.append(outputs[1])  # (1, batch, hidden)
-            cells.extend(outputs[2:])
-        states = [op.Concat(*each, axis=0) if layers > 1 else each[0] for each in (last, cells) if each]
-        return (op.Transpose(y, perm=[1, 0, 2]), *states)
+        return op.Concat(*last, axis=0) if len(last) > 1 else last[0]  # (layers, batch, hidden)
 
     return translate
 
