@@ -1,10 +1,12 @@
-"""What the export tests share: small made prices, and one small network with something in its weights."""
+"""Fixtures of the export tests: small made prices, small networks with something in their weights, their exports."""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
-import sys
 from functools import partial
+from pathlib import Path
 
 import boto3
 import numpy as np
@@ -12,7 +14,6 @@ import pytest
 import torch
 from moto import mock_aws
 
-from export import cli
 from export.conversion.convert import export_bundle
 from export.data.prices import Prices, make_prices
 from export.data.sample import made_market
@@ -52,11 +53,30 @@ def stirred(config: Config, seed: int = 0) -> Network:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory):
+def exported(tmp_path_factory):
+    """Return the folder of an exported `stirred(config, seed)`; not to be changed.
+
+    An export takes seconds, so each is made once for all tests, in whichever worker they run.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def folder_of(config: Config, seed: int = 0) -> Path:
+        folder = shared / f"exported-{hashlib.sha256(repr((config, seed)).encode()).hexdigest()[:16]}"
+        with open(f"{folder}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                export_bundle(stirred(config, seed), {}, folder, model_version=f"small-{seed + 1}")
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def model(exported):
     """The folder of a small exported set."""
-    folder = tmp_path_factory.mktemp("model")
-    export_bundle(stirred(SMALL), {}, folder, model_version="small-1")
-    return folder
+    return exported(SMALL)
 
 
 @pytest.fixture
@@ -87,22 +107,6 @@ def pauses(monkeypatch):
     made = []
     monkeypatch.setattr("export.data.yahoo.download.sleep", made.append)
     return made
-
-
-@pytest.fixture
-def efemera(monkeypatch, capsys):
-    """Run the command as a user does; exit code, stdout, stderr."""
-
-    def run(*arguments, columns=200):
-        monkeypatch.setattr(sys, "argv", ["efemera", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", str(columns))
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

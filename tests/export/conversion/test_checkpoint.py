@@ -55,7 +55,7 @@ def test_cell_size_and_layers_are_read_from_the_shapes(tmp_path, cell, hidden, l
 def test_a_scaled_guide_checkpoint_answers_the_numbers_of_its_original(tmp_path, scaling):
     """Scale as scikit-learn does, run the student's net, undo the scaling: the served ONNX says the same prices."""
     torch.manual_seed(1)
-    net = GuideNet().eval()
+    net = GuideNet(hidden=9).eval()
     torch.save(net.state_dict(), tmp_path / "my.pth")
     export_bundle(read_state_dict(tmp_path / "my.pth", scaling, 60), {}, tmp_path / "out")
     forecaster = Forecaster(tmp_path / "out")

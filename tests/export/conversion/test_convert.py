@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import onnx
 import pytest
 
 from export.conversion import artefacts
@@ -24,10 +25,8 @@ from tests.export.conftest import SMALL, stirred
 
 
 @pytest.fixture(scope="module")
-def another(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("another")
-    export_bundle(stirred(SMALL, seed=1), {}, folder, model_version="small-2")
-    return folder
+def another(exported):
+    return exported(SMALL, seed=1)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -64,9 +63,10 @@ def test_held_out_windows_are_later_than_what_training_saw(prices):
     assert f"of 3 series after {since}" in held_out.words
 
 
-def test_a_refused_export_leaves_the_folder_as_it_was(model, tmp_path, monkeypatch):
+def test_a_refused_export_leaves_the_folder_as_it_was(model, another, tmp_path, monkeypatch):
     folder = Path(shutil.copytree(model, tmp_path / "model"))
     before = contents(folder)
+    monkeypatch.setattr("export.conversion.convert.export_onnx", lambda _: onnx.load(another / "model.onnx"))
     monkeypatch.setattr("export.conversion.parity.UNIT_ROUNDOFF", 0.0)
     with pytest.raises(GateRefused):
         export_bundle(stirred(SMALL, seed=1), {}, folder)

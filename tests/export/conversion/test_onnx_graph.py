@@ -1,5 +1,6 @@
 """The exported graph: lean, whole, and with a batch of any size."""
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -11,35 +12,35 @@ from export.conversion.onnx_graph import OPSET, export_onnx
 from export.conversion.parity_windows import random_walks
 from export.training.config import make_config
 from lambda_fn.model.forecaster import open_session
-from tests.export.conftest import stirred
+from tests.export.conftest import SMALL, stirred
 
 CASES = {
-    "lstm": {"hidden_size": 6},
-    "gru": {"hidden_size": 6, "cell": "gru"},
-    "rnn": {"hidden_size": 6, "cell": "rnn"},
-    "three layers": {"hidden_size": 4, "layers": 3},
-    "one layer": {"hidden_size": 4, "layers": 1},
-    "guide": {"hidden_size": 6, "head": "guide"},
+    "lstm": SMALL,
+    "gru": dataclasses.replace(SMALL, cell="gru"),
+    "rnn": dataclasses.replace(SMALL, cell="rnn"),
+    "three layers": make_config({"hidden_size": 4, "layers": 3}, "test"),
+    "one layer": make_config({"hidden_size": 4, "layers": 1}, "test"),
+    "guide": make_config({"hidden_size": 6, "head": "guide"}, "test"),
 }
 
 
 @pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
-def exported(request):
-    network = stirred(make_config(request.param, "test"))
-    return network, export_onnx(network)
+def case(request, exported):
+    """A network, and the graph that an export wrote of it."""
+    return stirred(request.param), onnx.load(exported(request.param) / "model.onnx")
 
 
-def test_one_recurrent_node_a_layer_and_no_control_flow(exported):
-    network, model = exported
+def test_one_recurrent_node_a_layer_and_no_control_flow(case):
+    network, model = case
     found = Counter(node.op_type for node in model.graph.node)
     assert found[network.config.cell.upper()] == network.config.layers
     assert sum(found[cell] for cell in ("LSTM", "GRU", "RNN")) == network.config.layers
     assert not {"Loop", "Scan", "If"} & set(found)
 
 
-def test_nothing_is_computed_that_only_depends_on_weights(exported):
+def test_nothing_is_computed_that_only_depends_on_weights(case):
     """No shape arithmetic, no gate reordering, no zero state is left to run with every request."""
-    _, model = exported
+    _, model = case
     found = Counter(node.op_type for node in model.graph.node)
     assert not {"Shape", "Expand", "ConstantOfShape", "Softplus", "CumSum", "Loop", "Split"} & set(found)
     computed = {"prices"}
@@ -49,15 +50,15 @@ def test_nothing_is_computed_that_only_depends_on_weights(exported):
     assert len(model.graph.node) <= 55
 
 
-def test_the_recurrent_nodes_start_from_zero_by_having_no_initial_state(exported):
-    _, model = exported
+def test_the_recurrent_nodes_start_from_zero_by_having_no_initial_state(case):
+    _, model = case
     for node in model.graph.node:
         if node.op_type in ("LSTM", "GRU", "RNN"):
             assert not any(node.input[4:])
 
 
-def test_names_types_and_shapes_are_the_contract(exported):
-    network, model = exported
+def test_names_types_and_shapes_are_the_contract(case):
+    network, model = case
     config = network.config
     shape = lambda value: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]  # noqa: E731
     assert [(value.name, shape(value)) for value in model.graph.input] == [("prices", ["batch", config.window])]
@@ -69,14 +70,14 @@ def test_names_types_and_shapes_are_the_contract(exported):
         assert value.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
 
 
-def test_opset_is_pinned_and_weights_are_inside(exported):
-    _, model = exported
+def test_opset_is_pinned_and_weights_are_inside(case):
+    _, model = case
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", OPSET)]
     assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in model.graph.initializer)
 
 
-def test_it_answers_in_any_batch_size_and_in_any_order_alike(exported):
-    _, model = exported
+def test_it_answers_in_any_batch_size_and_in_any_order_alike(case):
+    _, model = case
     session = open_session(model.SerializeToString())
     prices = random_walks(64, 60, seed=2)
     whole = session.run(["quantiles"], {"prices": prices})[0]
@@ -87,8 +88,8 @@ def test_it_answers_in_any_batch_size_and_in_any_order_alike(exported):
         np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-7)
 
 
-def test_the_file_is_a_function_of_the_network_and_tells_nothing_of_the_machine(exported):
-    network, model = exported
+def test_the_file_is_a_function_of_the_network_and_tells_nothing_of_the_machine(case):
+    network, model = case
     content = model.SerializeToString()
     assert export_onnx(network).SerializeToString() == content
     assert str(Path(__file__).parent.parent.parent.parent).encode() not in content

@@ -1,6 +1,7 @@
 """The gate: it holds for a true export, and each way an export can be wrong makes it refuse."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import onnx
@@ -25,15 +26,13 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def graph(network):
-    return export_onnx(network)
+def graph(model):
+    return onnx.load(model / "model.onnx")
 
 
 @pytest.fixture(scope="module")
-def weights(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "weights.npz"
-    path.write_bytes(weights_npz(network))
-    return path
+def weights(model):
+    return model / "weights.npz"
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +49,10 @@ def test_it_certifies_a_true_export_far_inside_the_tolerance(network, graph, wei
 
 
 @pytest.mark.parametrize("cell", ["gru", "rnn"])
-def test_it_certifies_the_other_cells(cell, windows, tmp_path):
-    network = stirred(make_config({"hidden_size": 6, "cell": cell}, "test"))
-    (tmp_path / "weights.npz").write_bytes(weights_npz(network))
-    certify(network, export_onnx(network).SerializeToString(), tmp_path / "weights.npz", windows, None)
+def test_it_certifies_the_other_cells(cell, windows, exported):
+    config = dataclasses.replace(SMALL, cell=cell)
+    folder = exported(config)
+    certify(stirred(config), (folder / "model.onnx").read_bytes(), folder / "weights.npz", windows, None)
 
 
 def initializer(model, holds):

@@ -14,12 +14,11 @@ import duckdb
 import numpy as np
 import pytest
 
-from export.conversion.convert import export_bundle
 from export.data.sample import made_market
 from export.screen import price
 from export.training.config import Config
 from lambda_fn.api.handler import handler
-from tests.export.conftest import SMALL, stirred
+from tests.export.conftest import SMALL
 from tests.lambda_fn.conftest import Context, event
 
 MODELS = Path(__file__).parent.parent.parent.parent / "models"
@@ -174,12 +173,10 @@ def test_the_table_has_a_row_for_each_day_and_layer_with_the_answers_values(efem
         assert {*row} == {"unique_id", "ds", *told}
 
 
-@pytest.fixture(scope="module", params=OTHERS)
-def other(request, tmp_path_factory):
+@pytest.fixture(params=OTHERS)
+def other(request, exported):
     """The folder of a model with another cell, one of them with the study guide's head."""
-    folder = tmp_path_factory.mktemp("other")
-    export_bundle(stirred(OTHERS[request.param]), {}, folder, model_version="other-1")
-    return request.param, folder
+    return request.param, exported(OTHERS[request.param])
 
 
 def test_other_cells_and_the_guides_head_are_explained_by_what_they_have(efemera, table, tmp_path, other):

@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from export.conversion.convert import export_bundle
 from export.training.config import Config
 from lambda_fn.api.explain_response import explain_forecast
 from lambda_fn.api.request_body import ExplainRequest
 from lambda_fn.model import attribution
 from lambda_fn.model.forecaster import Forecaster, Inference
-from tests.export.conftest import stirred
+from tests.export.conftest import SMALL, stirred
 
 PRICES = 30 * np.exp(np.cumsum(np.random.default_rng(6).normal(0, 0.02, 80)))
 CASES = {
-    "lstm": Config(hidden_size=6),
+    "lstm": SMALL,
     "gru": Config(hidden_size=6, cell="gru", layers=1),
     "rnn": Config(hidden_size=5, cell="rnn", layers=3, scaling="returns"),
     "the guide's": Config(hidden_size=7, head="guide", horizon=1, quantiles=(0.5,), scaling="minmax:10,50", loss="mse"),
@@ -30,13 +29,12 @@ CASES = {
 
 
 @pytest.fixture(scope="module", params=CASES)
-def one(request, tmp_path_factory):
+def one(request, exported):
     """A network, its forecaster, its weights and the window it is asked about."""
-    folder, config = tmp_path_factory.mktemp("model"), CASES[request.param]
-    network = stirred(config)
-    export_bundle(network, {}, folder, model_version="made-1")
+    config = CASES[request.param]
+    folder = exported(config)
     forecaster = Forecaster(folder)
-    return network, forecaster, attribution.served_weights(folder, forecaster), PRICES[-config.window :]
+    return stirred(config), forecaster, attribution.served_weights(folder, forecaster), PRICES[-config.window :]
 
 
 def states(network, x):

@@ -17,7 +17,6 @@ from lambda_fn.batch.errors import BatchRefused
 from lambda_fn.model.forecaster import open_session
 from lambda_fn.model.manifest import SERVED
 from lambda_fn.tables.errors import InputRefused
-from tests.export.conftest import efemera as efemera
 from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.evenings import Evenings
 from tests.lambda_fn.batch.market import DAY, days, one, table

@@ -8,13 +8,12 @@ import shutil
 import numpy as np
 import pytest
 
-from export.conversion.convert import export_bundle
 from export.errors import GateRefused, InputError
 from export.evaluation.cases import cases_of
 from export.evaluation.methods.efemera import ExportedModel
 from export.training.config import make_config
 from lambda_fn.model.forecaster import Forecaster
-from tests.export.conftest import SMALL, stirred
+from tests.export.conftest import SMALL
 from tests.export.evaluation.made import DAY, market
 
 PRICES = market(320, 300)
@@ -79,8 +78,8 @@ def test_no_model_at_all_is_refused(tmp_path):
         ExportedModel(tmp_path)
 
 
-def test_a_model_that_says_one_number_can_not_be_evaluated(tmp_path):
+def test_a_model_that_says_one_number_can_not_be_evaluated(exported):
     guide = make_config({"head": "guide", "hidden_size": 4, "layers": 1, "window": 5}, "test")  # soon exported
-    export_bundle(stirred(guide), {}, tmp_path / "guide", model_version="guide-1")
-    with pytest.raises(InputError, match="guide: the model says one number"):
-        ExportedModel(tmp_path / "guide")
+    folder = exported(guide)
+    with pytest.raises(InputError, match=f"{folder.name}: the model says one number"):
+        ExportedModel(folder)
