@@ -36,12 +36,23 @@ SERVING := .venv-serving/.ready
 $(SERVING): lambda_fn/api/requirements.txt infra/requirements-dev.txt
 	@test -x .venv-serving/bin/python || $(PYTHON) -m venv .venv-serving
 	@.venv-serving/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r lambda_fn/api/requirements.txt
-	@.venv-serving/bin/python -m pip install -q --disable-pip-version-check -c infra/requirements-dev.txt pytest hypothesis
+	@.venv-serving/bin/python -m pip install -q --disable-pip-version-check -c infra/requirements-dev.txt pytest pytest-xdist hypothesis
 	@touch $@
 
-.PHONY: test
+# Tests run on all cores. A worker that has nothing left takes from another's end, so each file stays mostly in one
+# worker, with what it has set up. The serving tests run where only Lambda's packages are, and there alone.
+WORKERS ?= auto
+PARALLEL := -n $(WORKERS) --dist worksteal
+ELSEWHERE := not docker and not sam and not browser
+SERVED := tests/lambda_fn/model tests/lambda_fn/api
+test test-fast: export OMP_NUM_THREADS := 1
+.PHONY: test test-fast
 test: $(READY) $(SERVING) ## Every test that needs Python only
-	$(BIN)/python -m pytest -m "not docker and not sam and not browser"
+	.venv-serving/bin/python -m pytest $(PARALLEL) $(SERVED)
+	$(BIN)/python -m pytest $(PARALLEL) -m "$(ELSEWHERE)" $(SERVED:%=--ignore=%)
+
+test-fast: $(READY) ## While you edit: of each package the tests that take no seconds, in less than a minute
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "$(ELSEWHERE) and not slow" --ignore=tests/infra --ignore=tests/contract
 
 .PHONY: check
 check: $(READY) ## Format, lint, types, who imports whom, template, workflows

@@ -10,7 +10,7 @@ import pytest
 
 from tests.bench.soak_memory import plain_environment, sizes
 from tests.lambda_fn.api import hostile
-from tests.lambda_fn.api.answers import INFER, PREDICT, answered
+from tests.lambda_fn.api.answers import INFER, answered
 from tests.lambda_fn.api.hostile_bodies import BODIES, GOOD, RIGHT, tensors
 from tests.lambda_fn.conftest import event
 
@@ -43,22 +43,15 @@ def wrong(told):
     return "; ".join(faults)
 
 
-@pytest.fixture(scope="module")
-def outcomes():
-    return sent("api", CPU_SECONDS, *BODIES, *RIGHT)
-
-
-@pytest.mark.parametrize("path", hostile.PATHS)
-@pytest.mark.parametrize("name", BODIES)
-def test_a_body_meant_to_hurt_is_answered_within_lambdas_memory(outcomes, name, path):
-    assert wrong(outcomes[name, path]) == ""
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_the_largest_right_request_is_answered_as_one_within_the_same_bounds(outcomes, name):
-    path = "predict" if RIGHT[name][0] == PREDICT else "infer"
-    assert wrong(outcomes[name, path]) == ""
-    assert outcomes[name, path]["status"] == 200
+@pytest.mark.slow
+def test_bodies_meant_to_hurt_and_the_largest_right_ones_are_answered_within_lambdas_memory():
+    """All in one test: they share a process, and the test a worker."""
+    outcomes = sent("api", CPU_SECONDS, *BODIES, *RIGHT)
+    assert {trial: fault for trial, outcome in outcomes.items() if (fault := wrong(outcome))} == {}
+    assert {(name, path) for name in BODIES for path in hostile.PATHS} < outcomes.keys()
+    assert {name: outcome["status"] for (name, _), outcome in outcomes.items() if name in RIGHT} == dict.fromkeys(
+        RIGHT, 200
+    )
 
 
 def test_no_body_is_longer_than_lambda_takes_and_the_long_ones_are_nearly_that():
@@ -142,9 +135,11 @@ def growth(handler=""):
     return last["bytes"] - first["bytes"]
 
 
+@pytest.mark.slow
 def test_three_thousand_mixed_requests_leave_nothing_in_memory():
     assert growth() <= LARGEST_GROWTH
 
 
+@pytest.mark.slow
 def test_two_kilobytes_kept_of_each_request_would_be_seen():
     assert growth(LEAK) > LARGEST_GROWTH
