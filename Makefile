@@ -142,7 +142,7 @@ check-template: $(READY) $(SAM_READY) $(AUDIT_READY) ## The template: SAM's chec
 	$(SAM_VENV)/bin/python infra/translate.py template.yaml > .aws-sam/translated.json
 	$(OFFLINE) $(SAM_VENV)/bin/cfn-lint --region us-east-1 --template .aws-sam/translated.json
 	$(CHECKOV) --file .aws-sam/translated.json
-	$(BIN)/python -m pytest -q -m sam
+	$(BIN)/python -m pytest -q -m sam tests/infra
 
 .PHONY: check-workflows
 check-workflows: $(AUDIT_READY) ## The pipelines of .github/workflows: zizmor
@@ -213,7 +213,7 @@ destroy: $(SAM_READY) ## Delete ENV's stack, all but its bucket; SAM asks first
 
 .PHONY: test-docker docker-engine
 test-docker: docker-engine $(READY) $(SAM_READY) ## The built function in AWS's runtime emulator; needs Docker
-	$(BIN)/python -m pytest -m docker
+	$(BIN)/python -m pytest -m docker tests/infra
 
 docker-engine:
 	@test -n "$$EFEMERA_LAMBDA_BASE" || docker info >/dev/null 2>&1 || \
@@ -221,7 +221,7 @@ docker-engine:
 
 .PHONY: test-browser chromium
 test-browser: chromium $(READY) ## The page of GET / and GET /docs in a real Chromium, headless
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m browser tests/browser
 
 chromium: # from Debian's own packages, where this may install them; curl runs the lines that the pages show
 	@{ command -v chromedriver && command -v curl; } >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \

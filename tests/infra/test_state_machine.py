@@ -16,6 +16,7 @@ from lambda_fn.tables.errors import StoreUnavailable
 from tests.infra.step_functions import (
     BUCKET,
     FILE,
+    HANDLERS,
     SUBSTITUTIONS,
     Machine,
     WorkerDied,
@@ -220,12 +221,12 @@ def test_a_shard_that_fails_stops_no_other_and_is_all_that_a_second_start_does(e
     assert written_once(evening)
 
 
-@pytest.mark.parametrize("function", ["PlanFunction", "BatchFunction", "FinishFunction"])
 @pytest.mark.parametrize("error", [StoreUnavailable("S3 asks for patience"), throttled()], ids=["s3", "throttled"])
-def test_what_passes_is_tried_again_with_growing_delays(evening, function, error):
-    failing(evening, function, error, error, error)
+def test_what_passes_is_tried_again_with_growing_delays(evening, error):
+    for function in HANDLERS:
+        failing(evening, function, error, error, error)
     assert run(evening)["status"] == "SUCCEEDED"
-    assert len(evening.delays) == 3
+    assert len(evening.delays) == 3 * len(HANDLERS)
     assert written_once(evening)
     assert evening.told() == []
 
