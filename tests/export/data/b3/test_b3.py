@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
@@ -23,52 +24,52 @@ def file(tmp_path):
     return write_file(tmp_path / "COTAHIST_M112024.TXT", *BOTH)
 
 
-def run(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "export", "data", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture
+def data(efemera):
+    """Run `efemera data`: exit code, stdout, stderr."""
+    return partial(efemera, "data")
 
 
-def test_a_file_becomes_a_table_and_what_is_suspect_is_said(tmp_path, file):
+def test_a_file_becomes_a_table_and_what_is_suspect_is_said(data, tmp_path, file):
     out = tmp_path / "b3.csv"
-    done = run("b3", file, "--out", out)
-    assert done.returncode == 0, done.stderr
+    code, _, err = data("b3", file, "--out", out)
+    assert code == 0, err
     assert out.read_text() == (
         "unique_id,ds,y\nPETR4,2024-11-08,36.18\nPETR4,2024-11-11,18.0\nVALE3,2024-11-08,60.63\n"
     )
-    assert "warning: PETR4: suspected ex-date, not adjusted: 2024-11-11 (EG)" in done.stderr
-    assert "warning: PETR4 on 2024-11-11: the close went from 36.18 to 18" in done.stderr
-    assert "1 suspected ex-date" in done.stderr
-    assert done.stderr.endswith(f"wrote {out}: 2 series, 3 closes, 2024-11-08 to 2024-11-11\n")
+    assert "warning: PETR4: suspected ex-date, not adjusted: 2024-11-11 (EG)" in err
+    assert "warning: PETR4 on 2024-11-11: the close went from 36.18 to 18" in err
+    assert "1 suspected ex-date" in err
+    assert err.endswith(f"wrote {out}: 2 series, 3 closes, 2024-11-08 to 2024-11-11\n")
 
 
-def test_a_table_of_actions_adjusts_and_explains(tmp_path, file):
+def test_a_table_of_actions_adjusts_and_explains(data, tmp_path, file):
     actions = tmp_path / "actions.csv"
     actions.write_text("unique_id,ds,kind,value\nPETR4,2024-11-09,split,2\nPETR4,2030-01-02,dividend,1\n")
     out = tmp_path / "b3.csv"
-    done = run("b3", file, "--out", out, "--adjust", actions, "--volume")
-    assert done.returncode == 0, done.stderr
+    code, _, err = data("b3", file, "--out", out, "--adjust", actions, "--volume")
+    assert code == 0, err
     assert out.read_text().splitlines()[1:3] == ["PETR4,2024-11-08,18.09,1000", "PETR4,2024-11-11,18.0,1000"]
-    assert "suspected" not in done.stderr
-    assert "warning" not in done.stderr
-    assert f"{actions}: applied 1 of 2 corporate actions" in done.stderr
-    assert f"{actions} line 3: without effect" in done.stderr
+    assert "suspected" not in err
+    assert "warning" not in err
+    assert f"{actions}: applied 1 of 2 corporate actions" in err
+    assert f"{actions} line 3: without effect" in err
 
 
-def test_the_summary_as_json(tmp_path, file):
-    done = run("b3", file, "--out", tmp_path / "b3.parquet", "--etf", "-t", "petr4", "-t", "BOVA11", "--json")
-    found = json.loads(done.stdout)
+def test_the_summary_as_json(data, tmp_path, file):
+    _, out, _ = data("b3", file, "--out", tmp_path / "b3.parquet", "--etf", "-t", "petr4", "-t", "BOVA11", "--json")
+    found = json.loads(out)
     assert (found["series"], found["rows"], found["first"], found["last"]) == (2, 3, "2024-11-08", "2024-11-11")
     assert found["suspected_ex_dates"] == [{"unique_id": "PETR4", "ds": "2024-11-11", "reason": "EG"}]
     assert len(found["suspected_splits"]) == 1
 
 
-def test_its_table_is_what_the_rest_reads(tmp_path):
+def test_its_table_is_what_the_rest_reads(efemera, data, tmp_path):
     days = [DAY - datetime.timedelta(days=number) for number in range(90)]
     file = write_file(tmp_path / "a.txt", *(record(cents=3000 + day.day, day=day) for day in days))
-    assert run("b3", file, "--out", tmp_path / "b3.parquet").returncode == 0
-    command = [sys.executable, "-m", "export", "predict", "--prices", tmp_path / "b3.parquet", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["forecasts"][0]["last_date"] == str(DAY)
+    assert data("b3", file, "--out", tmp_path / "b3.parquet")[0] == 0
+    _, out, _ = efemera("predict", "--prices", tmp_path / "b3.parquet", "--json")
+    assert json.loads(out)["forecasts"][0]["last_date"] == str(DAY)
 
 
 @pytest.mark.parametrize(
@@ -82,39 +83,37 @@ def test_its_table_is_what_the_rest_reads(tmp_path):
         (["good.txt", "-t", "NONE3"], "--ticker NONE3: these files have no quote of it in market (TPMERC) 010 "),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_what_was_there(tmp_path, arguments, message):
+def test_bad_input_is_one_line_and_leaves_what_was_there(data, tmp_path, monkeypatch, arguments, message):
     write_file(tmp_path / "good.txt", *BOTH)
     write_file(tmp_path / "bad.txt", record(), record("VALE3", factor=0))
     before = "an older table"
     (tmp_path / "out.csv").write_text(before)
-    done = subprocess.run(
-        [sys.executable, "-m", "export", "data", "b3", *arguments, "--out", "out.csv"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"efemera: {message}")
-    assert done.stderr.count("\n") == 1
+    monkeypatch.chdir(tmp_path)
+    code, _, err = data("b3", *arguments, "--out", "out.csv")
+    assert code == 2
+    assert err.startswith(f"efemera: {message}")
+    assert err.count("\n") == 1
     assert (tmp_path / "out.csv").read_text() == before
     assert sorted(os.listdir(tmp_path)) == ["bad.txt", "good.txt", "out.csv"]
 
 
-def test_the_table_of_actions_is_never_overwritten(tmp_path, file):
+def test_the_table_of_actions_is_never_overwritten(data, tmp_path, file):
     actions = tmp_path / "actions.csv"
     actions.write_text("unique_id,ds,kind,value\n")
-    done = run("b3", file, "--out", actions, "--adjust", actions)
-    assert (done.returncode, actions.read_text()) == (2, "unique_id,ds,kind,value\n")
+    code, _, _ = data("b3", file, "--out", actions, "--adjust", actions)
+    assert (code, actions.read_text()) == (2, "unique_id,ds,kind,value\n")
 
 
-def test_the_table_of_actions_is_known_by_any_name(tmp_path, file):
+def test_the_table_of_actions_is_known_by_any_name(data, tmp_path, file):
     (tmp_path / "sub").mkdir()
     actions = tmp_path / "actions.csv"
     actions.write_text("unique_id,ds,kind,value\n")
-    assert run("b3", file, "--out", tmp_path / "sub" / ".." / "actions.csv", "--adjust", actions).returncode == 2
+    assert data("b3", file, "--out", tmp_path / "sub" / ".." / "actions.csv", "--adjust", actions)[0] == 2
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_run_that_is_ended_leaves_nothing(tmp_path, number, code):
-    command = [sys.executable, "-m", "export", "data", "sample", "--series", "3000", "--days", "1500", "--out"]
+    command = [sys.executable, "-m", "export", "data", "sample", "--series", "1000", "--days", "1500", "--out"]
     with subprocess.Popen(
         [*command, str(tmp_path / "s.csv.gz")],
         stderr=subprocess.PIPE,
@@ -161,13 +160,13 @@ def test_from_s3_to_s3(bucket):
     assert "other.csv" not in [item["Key"] for item in bucket.list_objects_v2(Bucket="market")["Contents"]]
 
 
-def test_a_sample_is_a_table_of_the_size_asked_for(tmp_path):
+def test_a_sample_is_a_table_of_the_size_asked_for(data, tmp_path):
     out = tmp_path / "sample.csv"
-    done = run("sample", "--series", 3, "--days", 70, "--seed", 4, "--out", out)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == f"wrote {out}: 3 series, 210 closes, 2025-09-19 to 2025-12-30\n"
+    code, _, err = data("sample", "--series", 3, "--days", 70, "--seed", 4, "--out", out)
+    assert code == 0, err
+    assert err == f"wrote {out}: 3 series, 210 closes, 2025-09-19 to 2025-12-30\n"
     again = tmp_path / "again.csv"
-    run("sample", "--series", 3, "--days", 70, "--seed", 4, "--out", again)
+    data("sample", "--series", 3, "--days", 70, "--seed", 4, "--out", again)
     assert again.read_bytes() == out.read_bytes()
 
 
@@ -181,8 +180,8 @@ def test_a_sample_is_a_table_of_the_size_asked_for(tmp_path):
         (["--out", "sample.xls"], "--out sample.xls: must end in .parquet, .csv.gz or .csv"),
     ],
 )
-def test_a_sample_that_cannot_be_made_is_one_line(tmp_path, arguments, message):
-    done = run("sample", "--out", tmp_path / "sample.csv", *arguments)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"efemera: {message}")
+def test_a_sample_that_cannot_be_made_is_one_line(data, tmp_path, arguments, message):
+    code, _, err = data("sample", "--out", tmp_path / "sample.csv", *arguments)
+    assert code == 2
+    assert err.startswith(f"efemera: {message}")
     assert os.listdir(tmp_path) == []
