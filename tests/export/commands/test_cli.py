@@ -37,6 +37,7 @@ def test_the_version_is_the_packages(efemera):
     assert efemera("--version") == (0, f"efemera {__version__}\n", "")
 
 
+@pytest.mark.slow
 def test_the_whole_path_from_prices_to_a_forecast(efemera, table, tmp_path):
     run, model = tmp_path / "run", tmp_path / "model"
     code, _, err = efemera("train", "-p", table, "-o", run, *SMALL)
@@ -89,6 +90,7 @@ def test_a_training_from_a_toml_file_can_be_interrupted_and_resumed(efemera, tab
     assert "epoch   2" in err
 
 
+@pytest.mark.slow
 def test_a_checkpoint_trained_elsewhere_is_exported_with_its_scaler(efemera, table, tmp_path):
     import torch
     from torch import nn
@@ -225,6 +227,7 @@ def test_without_a_command_it_shows_what_there_is(efemera):
         assert command in out + err
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_training_ends_with_130_and_a_model(table, tmp_path):
     """A real SIGINT to a real process, in the middle of an epoch."""
     command = [sys.executable, "-u", "-m", "export", "train", "-p", table, "-o", tmp_path / "run"]

@@ -51,6 +51,7 @@ def test_cell_size_and_layers_are_read_from_the_shapes(tmp_path, cell, hidden, l
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scaling", ["minmax:12.5,48.25", "standard:30.1,6.2"])
 def test_a_scaled_guide_checkpoint_answers_the_numbers_of_its_original(tmp_path, scaling):
     """Scale as scikit-learn does, run the student's net, undo the scaling: the served ONNX says the same prices."""

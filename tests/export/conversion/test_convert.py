@@ -63,6 +63,7 @@ def test_held_out_windows_are_later_than_what_training_saw(prices):
     assert f"of 3 series after {since}" in held_out.words
 
 
+@pytest.mark.slow
 def test_a_refused_export_leaves_the_folder_as_it_was(model, another, tmp_path, monkeypatch):
     folder = Path(shutil.copytree(model, tmp_path / "model"))
     before = contents(folder)
@@ -104,6 +105,7 @@ def killed_at(step: int, folder: Path, another: Path) -> bool:
     return os.WIFSIGNALED(status)
 
 
+@pytest.mark.slow
 def test_an_export_killed_at_any_step_leaves_a_whole_set_or_one_refused_by_name(model, another, tmp_path):
     old, new = Forecaster(model).model_digest, Forecaster(another).model_digest
     outcomes = []

@@ -14,6 +14,8 @@ from export.training.config import make_config
 from lambda_fn.model.forecaster import open_session
 from tests.export.conftest import SMALL, stirred
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "lstm": SMALL,
     "gru": dataclasses.replace(SMALL, cell="gru"),

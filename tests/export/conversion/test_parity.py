@@ -48,6 +48,7 @@ def test_it_certifies_a_true_export_far_inside_the_tolerance(network, graph, wei
     assert 0 < certificate["worst"]["head"] < tolerance_of(SMALL)[0] / 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", "rnn"])
 def test_it_certifies_the_other_cells(cell, windows, exported):
     config = dataclasses.replace(SMALL, cell=cell)
@@ -146,6 +147,7 @@ def noise_in_every_recurrent_weight(model):
             put(tensor, generator.normal(size=values.shape).astype(np.float32))
 
 
+@pytest.mark.slow
 def test_a_head_that_training_never_moved_hides_no_fault_before_it(windows, tmp_path):
     """Its Linear is zero, so that no answer reads the LSTM; the gate stirs it to see."""
     untrained = Network(SMALL).eval()

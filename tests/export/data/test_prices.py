@@ -29,6 +29,7 @@ tables = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(tables, st.randoms(use_true_random=False))
 def test_any_closes_read_back_identically_from_csv_and_parquet_in_any_row_order(table, shuffler):

@@ -20,6 +20,8 @@ from tests.export.evaluation.simulated import (
     shuffled,
 )
 
+pytestmark = pytest.mark.slow
+
 CONFIG = dataclasses.replace(SMALL, epochs=4)
 LEVELS = CONFIG.quantiles
 SEEDS = (0, 1)

@@ -7,6 +7,8 @@ import pytest
 
 from tests.export.evaluation.simulated import SMALL, as_csv, in_this_process, put, world
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--skip-slow", "--refit-every", 200)
 
 

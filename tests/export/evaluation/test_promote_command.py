@@ -6,6 +6,8 @@ import pytest
 
 from tests.export.evaluation.simulated import as_csv, contents, exported, in_this_process, put, world
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--skip-slow", "--refit-every", 200)
 
 

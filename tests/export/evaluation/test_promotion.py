@@ -15,6 +15,8 @@ from lambda_fn.model.forecaster import Forecaster
 from lambda_fn.model.manifest import ModelRefused
 from tests.export.evaluation.simulated import QUICK, contents, exported, gate, in_this_process, put, world
 
+pytestmark = pytest.mark.slow
+
 SET = {*DATA_FILES, "manifest.json"}
 REASON = "the old one\nmisses | new tickers"
 

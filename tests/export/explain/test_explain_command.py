@@ -179,6 +179,7 @@ def other(request, exported):
     return request.param, exported(OTHERS[request.param])
 
 
+@pytest.mark.slow
 def test_other_cells_and_the_guides_head_are_explained_by_what_they_have(efemera, table, tmp_path, other):
     kind, folder = other
     out, plot = tmp_path / "out.csv", tmp_path / "plot.svg"

@@ -17,6 +17,8 @@ from lambda_fn.model import attribution
 from lambda_fn.model.forecaster import Forecaster, Inference
 from tests.export.conftest import SMALL, stirred
 
+pytestmark = pytest.mark.slow
+
 PRICES = 30 * np.exp(np.cumsum(np.random.default_rng(6).normal(0, 0.02, 80)))
 CASES = {
     "lstm": SMALL,

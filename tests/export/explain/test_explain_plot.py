@@ -18,6 +18,8 @@ from lambda_fn.model.attribution import served_weights
 from lambda_fn.model.forecaster import Forecaster, Inference
 from tests.lambda_fn.conftest import MODELS
 
+pytestmark = pytest.mark.slow
+
 UNITS = 50
 LSTM = ("forget", "input", "output", "candidate", "cell", "hidden")
 CLOSES = 30 * np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.02, 60)))

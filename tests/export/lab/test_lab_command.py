@@ -15,6 +15,8 @@ from export.data.sample import made_market
 from export.lab import laboratory
 from tests.export.evaluation.report.page import Page
 
+pytestmark = pytest.mark.slow
+
 ALL = ["parameters", "gradient", "recall", "kept", "prices", "life"]
 
 

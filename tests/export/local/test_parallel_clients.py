@@ -13,6 +13,8 @@ from export.local.server import listen
 from lambda_fn.model.forecaster import Forecaster
 from tests.bench.soak_clients import PATIENCE, Question, alone, besiege, questions, served
 
+pytestmark = pytest.mark.slow
+
 CLIENTS, TURNS = 16, 44  # four times each question from each client
 
 

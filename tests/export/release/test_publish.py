@@ -66,6 +66,7 @@ def test_publishing_again_asks_s3_for_no_put(found, calls):
     assert {operation for operation, _ in calls.made} == {"ListObjectsV2", "GetObject"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["the request", "the answer"])
 def test_an_upload_that_ended_at_any_put_is_completed_by_the_next(found, calls, lost):
     """A lost answer is the worse one: the object is there, and the caller has not heard of it."""
@@ -92,6 +93,7 @@ def test_an_upload_that_ended_at_any_put_is_completed_by_the_next(found, calls, 
         assert check_archived(archive) == found
 
 
+@pytest.mark.slow
 def test_a_copy_into_a_folder_that_ended_at_any_file_is_completed_by_the_next(found, tmp_path, monkeypatch):
     for number in range(len(ORDER)):
         archive, linked = open_archive(str(tmp_path), f"{number}"), iter(range(len(ORDER)))
@@ -110,6 +112,7 @@ def test_a_copy_into_a_folder_that_ended_at_any_file_is_completed_by_the_next(fo
         assert check_archived(archive) == found
 
 
+@pytest.mark.slow
 def test_a_process_killed_between_write_and_name_leaves_nothing_in_the_way(found, tmp_path):
     code = f"""
 import os, signal

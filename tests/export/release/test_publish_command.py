@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 from export.release.publish import LISTED, RELEASE, read_set
 from tests.export.release.published import MODELS, ORDER, Calls
 
+pytestmark = pytest.mark.slow
+
 VERSION = json.loads((MODELS / "manifest.json").read_text())["model_version"]
 
 

@@ -9,6 +9,8 @@ from export.errors import GateRefused
 from export.release.publish import already_there, check_archived, open_archive, put_set, read_set
 from tests.export.release.published import MODELS, ORDER, contents, publish, with_other
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found():

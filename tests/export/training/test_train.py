@@ -261,6 +261,7 @@ def test_what_is_kept_is_the_running_average_of_the_weights(prices, tmp_path, av
     assert len(seen) > 3
 
 
+@pytest.mark.slow
 def test_one_quantile_is_enough(prices, tmp_path):
     config = Config(horizon=1, quantiles=(0.5,), hidden_size=4, epochs=1)
     network = train(prices, config, tmp_path).network

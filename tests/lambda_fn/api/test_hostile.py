@@ -52,12 +52,14 @@ def test_bodies_meant_to_hurt_and_the_largest_right_ones_are_answered_within_lam
     assert [outcome["status"] for (name, _), outcome in outcomes.items() if name in RIGHT] == [200] * len(RIGHT)
 
 
+@pytest.mark.slow
 def test_no_body_is_longer_than_lambda_takes_and_the_long_ones_are_nearly_that():
     lengths = {name: len(hostile.asked_with(make(), "/")["body"]) for name, make in BODIES.items()}
     assert max(lengths.values()) <= 6 * 2**20
     assert all(length > 5.9e6 for name, length in lengths.items() if re.search("of 6 MB|^[23] million", name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("handler", "cpu_seconds", "fault"),
     [

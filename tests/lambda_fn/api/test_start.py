@@ -12,6 +12,8 @@ import pytest
 
 from tests.lambda_fn.conftest import MODELS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent.parent
 
 

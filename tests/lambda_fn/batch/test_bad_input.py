@@ -71,6 +71,7 @@ def test_parquet_without_a_row(refusal, small, tmp_path):
     assert refusal(path) == "the files hold no rows of prices"
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_parquet_file_with_any_bytes_changed_is_read_or_refused_and_never_crashes(tmp_path_factory, small, data):

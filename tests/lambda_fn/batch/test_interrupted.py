@@ -24,6 +24,8 @@ from tests.lambda_fn.batch.conftest import MODELS
 from tests.lambda_fn.batch.market import DAY, table
 from tests.lambda_fn.batch.runs import asked, contents, run, told
 
+pytestmark = pytest.mark.slow
+
 HELD = 3  # the shard at which a worker waits; those before it are done
 BY_DEFAULT = Settings(prices="", out="").series_per_shard
 

@@ -9,6 +9,8 @@ from lambda_fn.tables.store import LocalStore
 from tests.lambda_fn.batch.market import DAY, days, table
 from tests.lambda_fn.batch.runs import contents, run
 
+pytestmark = pytest.mark.slow
+
 
 class Death(BaseException):
     """End the process here."""

@@ -98,6 +98,7 @@ def test_exactly_sixty_closes_are_enough(tmp_path):
     assert run(tmp_path / "prices.parquet", tmp_path / "out").success.forecast == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lengths=st.lists(st.integers(1, 200), min_size=1, max_size=8),

@@ -13,6 +13,8 @@ from lambda_fn.tables.errors import InputRefused
 from tests.lambda_fn.batch.market import DAY, days
 from tests.lambda_fn.batch.runs import run
 
+pytestmark = pytest.mark.slow
+
 DATES = [str(day.date()) for day in days(60)]
 SEPARATOR = "\x1c\x1d\x1e\x1f"  # the reader's own; Hypothesis finds it in the source
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_size=30).filter(

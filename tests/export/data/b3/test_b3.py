@@ -111,6 +111,7 @@ def test_the_table_of_actions_is_known_by_any_name(data, tmp_path, file):
     assert data("b3", file, "--out", tmp_path / "sub" / ".." / "actions.csv", "--adjust", actions)[0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_run_that_is_ended_leaves_nothing(tmp_path, number, code):
     command = [sys.executable, "-m", "export", "data", "sample", "--series", "1000", "--days", "1500", "--out"]

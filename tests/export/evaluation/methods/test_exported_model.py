@@ -78,6 +78,7 @@ def test_no_model_at_all_is_refused(tmp_path):
         ExportedModel(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_model_that_says_one_number_can_not_be_evaluated(exported):
     guide = make_config({"head": "guide", "hidden_size": 4, "layers": 1, "window": 5}, "test")  # soon exported
     folder = exported(guide)

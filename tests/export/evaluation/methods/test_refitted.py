@@ -105,6 +105,7 @@ def test_every_case_gets_the_forecast_of_its_own_fold():
     assert np.isnan(alone.quantiles[folds[0].cases]).all()
 
 
+@pytest.mark.slow
 def test_folds_side_by_side_give_the_same():
     prices, _ = garch_walk(series=2, days=460)
     cases, folds = cut(prices)

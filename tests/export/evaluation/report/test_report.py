@@ -16,6 +16,8 @@ from export.evaluation.report.plots import Detail
 from tests.export.evaluation.report.made_evaluation import coarse_pictures, made_detail, made_evaluation, stood_still
 from tests.export.evaluation.report.page import Page
 
+pytestmark = pytest.mark.slow
+
 PICTURES = {"reliability", "coverage", "pinball", "volatility", "horizon", "fans", "training"}
 
 

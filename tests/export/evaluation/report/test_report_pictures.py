@@ -18,6 +18,8 @@ from tests.export.evaluation.report.made_evaluation import (
     without_intervals,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def coarse():
