@@ -67,7 +67,7 @@ format: $(READY) ## Put the code into its format
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(READY) .venv-sam/.ready ## Every figure of the README, as a ratio to a floor measured in the same run
+bench: $(READY) .venv-sam/.ready ## Every figure of docs/numbers.md, as a ratio to a floor measured in the same run
 	$(BIN)/python -m tests.bench
 
 .PHONY: bench-large

@@ -1,4 +1,4 @@
-"""The README's signed curl: what it sends is what AWS would accept, by botocore's own signature of the same request."""
+"""The signed curl of docs/api.md sends what AWS would accept, by botocore's own signature of the same request."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def asked() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 @pytest.mark.parametrize("token", ["", "FwoGZXIvYXdzEXAMPLETOKEN=="])
-def test_the_signed_request_of_the_readme_is_signed_as_aws_asks(asked, token):
+def test_the_signed_request_of_the_docs_is_signed_as_aws_asks(asked, token):
     url, requests = asked
-    [command] = re.findall(r"^curl --aws-sigv4 .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    [command] = re.findall(r"^curl --aws-sigv4 .*$", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.M)
     keys = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": token}
     environment = {**os.environ, **keys, "AWS_REGION": REGION, "API": url}
     subprocess.run(["bash", "-euc", command], env=environment, check=True, capture_output=True)
