@@ -77,7 +77,7 @@ class Reader:
         self.pasted: set[str] = set()
 
     def read(self, page: str) -> None:
-        """Run each block in its order; a ```text block is what the command before it prints, but for lines with …"""
+        """Run each block in its order; a ```text block is what the block before it prints, but for lines with …"""
         printed = ""
         for kind, block in blocks(page):
             if kind == "sh":
@@ -85,7 +85,6 @@ class Reader:
                     printed = self.paste(line, page)
             elif kind == "python":
                 printed = self.run([sys.executable, "-c", block.replace("8000", self.port)], page)
-                assert printed
             elif kind == "text":
                 shown = {line.strip() for line in block.splitlines() if "…" not in line}
                 assert shown <= {line.strip() for line in printed.splitlines()}, f"{page}: {printed}"
