@@ -20,7 +20,7 @@ from tests.export.data.b3.cotahist_records import content, record
 ROOT = Path(__file__).parent.parent.parent
 READMES = ("README.md", "README.pt-BR.md")
 DOCS = tuple(sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
-LINKED = (*READMES, *DOCS, "CHANGELOG.md", "infra/README.md", "models/README.md")
+LINKED = (*READMES, *DOCS, "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "infra/README.md", "models/README.md")
 # One folder each, as for a reader who comes to a page from elsewhere; the README leads on to the page of the model.
 TOURS = (
     ("README.md", "docs/your-own-model.md"),
@@ -220,10 +220,10 @@ def test_the_prices_of_the_docs_are_a_simulated_market():
 
 
 def test_every_path_of_the_api_is_on_its_page():
-    from lambda_fn.api import handler as api
+    from lambda_fn.api.handler import forecaster, routes
 
-    for path in api.routes:
-        last = path.replace(f"/versions/{api.forecaster.manifest.model_version}", "").rpartition("/")[2]
+    for path in routes:
+        last = path.replace(f"/versions/{forecaster.manifest.model_version}", "").rpartition("/")[2]
         assert f"/{last}" in text_of("docs/api.md"), path
 
 
