@@ -1,4 +1,4 @@
-"""Judge requests by the README and the protocol, independently: shares nothing with the API."""
+"""Judge requests by docs/api.md and the protocol, independently: shares nothing with the API."""
 
 import datetime
 import json

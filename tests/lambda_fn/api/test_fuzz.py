@@ -1,4 +1,4 @@
-"""Any bytes, any body, any event: 2xx or 4xx, one line of log, and a 200 just where the README allows one.
+"""Any bytes, any body, any event: 2xx or 4xx, one line of log, and a 200 just where docs/api.md allows one.
 
 `make fuzz` runs 20,000 cases: EFEMERA_FUZZ_EXAMPLES says how many there are in all.
 """
@@ -63,7 +63,7 @@ def finite(value):
 
 
 def check_forecasts(body, answer):
-    """A 200 where the README allows one and nowhere else, and the last price is the request's own."""
+    """A 200 where docs/api.md allows one and nowhere else, and the last price is the request's own."""
     assert (answer.status == 200) is is_right(body), (answer.status, answer.body, body[:300])
     if answer.status == 200:
         asked = read(body)
@@ -92,7 +92,7 @@ def check_tensors(body, answer):
 
 
 def check_explanation(body, answer):
-    """A 200 where the README allows one and nowhere else, every number finite, and of the request's own closes."""
+    """A 200 where docs/api.md allows one and nowhere else, every number finite, and of the request's own closes."""
     assert (answer.status == 200) is is_right_explanation(body), (answer.status, answer.body, body[:300])
     if answer.status == 200:
         assert finite(answer.body)

@@ -29,7 +29,7 @@ def forecasts(closes, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def met(forecasts, closes):
-    """Join the forecasts with the closes that came, as README.md does it."""
+    """Join the forecasts with the closes that came, as docs/batch.md does it."""
     dated = forecasts.astype({"ds": "datetime64[ns]", "cutoff": "datetime64[ns]"})
     found = dated.merge(closes, on=["unique_id", "ds"])
     assert len(found) == 30
