@@ -263,7 +263,8 @@ def test_the_account_of_the_model_is_that_of_its_evaluation():
         text = text_of(page)
         if "pt" in page:
             text = re.sub(r"(?<=\d)[.,](?=\d)", lambda mark: ",."[mark[0] == ","], text)  # 1.234,5 → 1,234.5
-        for shown in (f"`{evaluation['verdict']}`", f"{evaluation['cases']:,}", loss, error, cover["80"], cover["95"]):
+        cells = [f" {figure} |" for figure in (loss, error, cover["80"], cover["95"])]
+        for shown in (f"`{evaluation['verdict']}`", f"{evaluation['cases']:,}", *cells):
             assert shown in text, f"{page}: {shown}"
 
 
