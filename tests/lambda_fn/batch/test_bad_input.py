@@ -13,37 +13,12 @@ from lambda_fn.tables.errors import InputRefused
 from tests.lambda_fn.batch.market import table
 from tests.lambda_fn.batch.runs import run
 
-LAYOUTS = (
-    "known layouts are unique_id, ds, y; ticker, date, close; "
-    "or Yahoo's Date, Open, High, Low, Close, Adj Close, Volume"
-)
 HEADER = b"unique_id,ds,y\n"
-
-
-@pytest.fixture
-def of(refusal, tmp_path):
-    """Plan with a file of this name and content: return the refusal's message after the name."""
-
-    def said(name, content):
-        path = tmp_path / name
-        path.write_bytes(content)
-        words = refusal(path)
-        assert words.startswith(str(path))
-        return words.removeprefix(str(path)).removeprefix(": ")
-
-    return said
 
 
 @pytest.fixture(scope="module")
 def small():
     return table(3)
-
-
-@pytest.fixture(scope="module")
-def parquet(tmp_path_factory):
-    path = tmp_path_factory.mktemp("whole") / "prices.parquet"
-    table(300).to_parquet(path, index=False, compression="snappy")
-    return path
 
 
 def test_a_file_that_is_not_there(refusal, tmp_path):

@@ -144,7 +144,7 @@ def test_an_out_that_can_hold_nothing_is_refused_before_any_work(efemera, market
     ):
         assert refused(efemera, "-p", tmp_path / "none.csv", "-o", out, "--as-of", DAY) == f"--out {out}: {words}"
     assert refused(efemera, "-p", market, "-o", "s3://x", "--as-of", DAY, *FAST) == (
-        "s3://x: 'x' is not the name of a bucket; the form is s3://bucket/prefix"
+        "s3://x: 'x' is not the name of a bucket; the form is s3://bucket/key"
     )
 
 
