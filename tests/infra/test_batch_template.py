@@ -39,7 +39,8 @@ def test_what_plan_is_asked_for_are_settings_it_knows():
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_runs_its_own_handler_in_its_own_role(stack, step):
     function = stack[f"{step}Function"]
-    assert function["Handler"] == f"lambda_fn.{step.lower()}.handler"
+    module = "forecast" if step == "Batch" else step.lower()
+    assert function["Handler"] == f"lambda_fn.batch.{module}.handler"
     assert function["Role"] == f"{step}Role.Arn"
 
 
