@@ -162,7 +162,12 @@ def test_real_yahoo_prices_read_as_pythons_own_csv_reader_reads_them(real_prices
     assert f"{path}: null rows of holidays, dropped: {len(rows) - len(traded)}" in prices.notes
 
 
-def test_a_folder_of_real_prices_reads_as_its_files_do(real_prices):
-    both = read_prices([real_prices], minimum=65)
-    apart = [read_prices([real_prices / name], minimum=65) for name in ("PETR4.SA.yahoo.csv.gz", "prices.csv.gz")]
+def test_a_folder_of_real_prices_reads_as_its_files_do(real_prices, tmp_path):
+    names = ("PETR4.SA.yahoo.csv.gz", "prices.csv.gz")
+    folder = tmp_path / "these alone"
+    folder.mkdir()
+    for name in names:
+        (folder / name).symlink_to(real_prices / name)
+    both = read_prices([folder], minimum=65)
+    apart = [read_prices([real_prices / name], minimum=65) for name in names]
     assert as_table(both) == as_table(apart[0]) | as_table(apart[1])

@@ -149,7 +149,7 @@ def is_event(asked):
         and has(asked, "headers", dict, none)
         and all(type(name) is str and type(value) is str for name, value in (headers or {}).items())
         and has(asked, "stageVariables", dict, none)
-        and all(type(name) is str and is_text(value) for name, value in (asked.get("stageVariables") or {}).items())
+        and all(type(name) is str and type(value) is str for name, value in (asked.get("stageVariables") or {}).items())
         and has(asked, "body", str, none)
         and has(asked, "isBase64Encoded", bool)
     )
