@@ -7,10 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from tests.bench.soak_clients import ROOT, Question, many, tensors, walk
 
@@ -55,10 +54,10 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def answer_many(marks: list[int], handler: Callable[[Any, Any], dict[str, Any]] | None = None) -> None:
+def answer_many(marks: list[int]) -> None:
     """Answer as many requests as the last mark says; at each mark print a JSON line with this process's size."""
-    if handler is None:
-        from lambda_fn.api.handler import handler
+    from lambda_fn.api.handler import handler
+
     common, rare = mixture()
     events, thousandth = [(event_of(question), question.status) for question in common], (event_of(rare), rare.status)
     context = SimpleNamespace(aws_request_id="soak", get_remaining_time_in_millis=lambda: 10_000)
@@ -77,10 +76,9 @@ def plain_environment() -> dict[str, str]:
     return {**ours, "POWERTOOLS_LOG_LEVEL": "ERROR"}
 
 
-def sizes(marks: list[int], handler: str = "") -> Iterator[dict[str, int]]:
-    """What `answer_many` prints in a process of its own; `handler` is code that defines another one."""
-    call = f"answer_many({marks}{', handler' if handler else ''})"
-    code = f"{handler}\nfrom tests.bench.soak_memory import answer_many\n{call}"
+def sizes(marks: list[int]) -> Iterator[dict[str, int]]:
+    """Run `answer_many` in a process of its own, and yield what it prints."""
+    code = f"from tests.bench.soak_memory import answer_many; answer_many({marks})"
     environment = plain_environment()
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:

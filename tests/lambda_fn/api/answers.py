@@ -26,7 +26,7 @@ class Answer(NamedTuple):
     printed: str
 
 
-def answered(asked, handler=handler):
+def answered(asked):
     """Answer an event, and check all that must be true of any answer."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

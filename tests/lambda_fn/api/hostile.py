@@ -1,6 +1,6 @@
 """A process with limits, in which bodies meant to hurt are sent.
 
-`python -m tests.lambda_fn.api.hostile HANDLER CPU_SECONDS NAME…` prints one JSON line for each body and path.
+`python -m tests.lambda_fn.api.hostile CPU_SECONDS NAME…` prints one JSON line for each body and path.
 """
 
 import base64
@@ -11,33 +11,12 @@ import sys
 import time
 import traceback
 
-from lambda_fn.api.handler import handler
 from tests.lambda_fn.api.answers import EXPLAIN, INFER, PREDICT, answered
 from tests.lambda_fn.api.hostile_bodies import BODIES, RIGHT
 from tests.lambda_fn.conftest import event
 
 ADDRESS_SPACE = 3 << 30  # bytes: a handler that eats without end gets MemoryError before the machine suffers
 PATHS = {"predict": PREDICT, "explain": EXPLAIN, "infer": INFER}
-
-
-def hungry(asked, context):
-    """A handler that takes a hundred bytes for each of the body, 600 MB of the largest."""
-    eaten = asked["body"].encode() * 100
-    return handler({**asked, "body": eaten[:0].decode()}, context)
-
-
-def endless(asked, context):
-    """A handler that never ends."""
-    while True:
-        handler({**asked, "body": ""}, context)
-
-
-def fallen(asked, context):  # noqa: ARG001
-    """A handler that raises."""
-    raise MemoryError(len(asked["body"]))
-
-
-HANDLERS = {"api": handler, "hungry": hungry, "endless": endless, "fallen": fallen}
 
 
 def asked_with(body, path):
@@ -47,7 +26,7 @@ def asked_with(body, path):
     return json.loads(json.dumps(event(body, path=path)))
 
 
-def trial(handler, make, path, cpu_seconds):
+def trial(make, path, cpu_seconds):
     """Answer one body in a fork of this process: what came of it, its processor time and the most memory it held.
 
     A fork's own peak starts at what it shares with this process; that of a new process would start at pytest's. A fork
@@ -63,7 +42,7 @@ def trial(handler, make, path, cpu_seconds):
             resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
             asked = asked_with(make(), path)
             begun = time.process_time()
-            told = {"status": answered(asked, handler).status, "seconds": time.process_time() - begun}
+            told = {"status": answered(asked).status, "seconds": time.process_time() - begun}
         except BaseException as error:
             told = {"fault": f"{type(error).__name__}: {str(error)[:500]}", "trace": traceback.format_exc()[-1500:]}
         finally:
@@ -84,13 +63,13 @@ def _of_files():
         return sum(int(line.split()[1]) * 1024 for line in status if line.startswith(("RssFile", "RssShmem")))
 
 
-def main(handler, cpu_seconds, *names):
+def main(cpu_seconds, *names):
     """Send each of these bodies to all paths, a right one to its own."""
     for name in names:
         for key, path in PATHS.items():
             if name in BODIES or RIGHT[name][0] == path:
                 make = BODIES[name] if name in BODIES else RIGHT[name][1]
-                told = trial(HANDLERS[handler], make, path, int(cpu_seconds))
+                told = trial(make, path, int(cpu_seconds))
                 sys.stdout.write(json.dumps({"name": name, "path": key, **told}) + "\n")
 
 
