@@ -162,6 +162,7 @@ def test_real_yahoo_prices_read_as_pythons_own_csv_reader_reads_them(real_prices
     assert f"{path}: null rows of holidays, dropped: {len(rows) - len(traded)}" in prices.notes
 
 
+@pytest.mark.slow
 def test_a_folder_of_real_prices_reads_as_its_files_do(real_prices, tmp_path):
     names = ("PETR4.SA.yahoo.csv.gz", "prices.csv.gz")
     folder = tmp_path / "these alone"

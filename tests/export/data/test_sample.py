@@ -40,6 +40,7 @@ def test_every_calendar_has_enough_days(calendar):
     assert len(sample_prices(1, 1500, 0, calendar, END)) == 1500
 
 
+@pytest.mark.slow
 def test_a_calendar_that_does_not_reach_back_is_said():
     with pytest.raises(InputError, match="XKRX"):
         sample_prices(1, 20_000, 0, "XKRX", END)

@@ -11,6 +11,8 @@ from lambda_fn import __version__
 from lambda_fn.model.forecaster import Forecaster
 from tests.export.local.test_server import serving
 
+pytestmark = pytest.mark.slow
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # gevent's, of modules imported before it
     from tritonclient import http as triton

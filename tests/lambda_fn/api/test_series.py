@@ -167,6 +167,7 @@ VALUE = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(KEY, VALUE))
 def test_any_request_of_these_fields_gets_2xx_or_4xx(value):

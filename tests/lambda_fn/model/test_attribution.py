@@ -137,6 +137,7 @@ def test_where_the_factor_rounds_nothing_the_scale_law_holds_to_the_bit(forecast
         assert all(np.array_equal(mine[name], scaled[name]) for name in mine)
 
 
+@pytest.mark.slow
 def test_over_a_thousand_windows_equations_and_graph_agree_far_within_the_tolerance(forecaster, weights):
     closes = walks(1000, seed=9)
     _, scale = gates.encode(weights, closes)

@@ -206,6 +206,7 @@ def test_a_bomb_is_refused_by_its_ratio(tmp_path, ending):
     assert refusal(path) == f"{path}: refused, unpacks to more than 100 times its size"
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_by_its_size(tmp_path, monkeypatch):
     monkeypatch.setattr("export.data.b3.unpack.LARGEST", 1 << 30)
     monkeypatch.setattr("export.data.b3.unpack.HIGHEST_RATIO", 10**9)

@@ -9,6 +9,8 @@ from markdown_it import MarkdownIt
 from export.evaluation.report.model_card import model_card
 from tests.export.evaluation.simulated import exported, gate
 
+pytestmark = pytest.mark.slow
+
 ODD = ["A|B", "*star*", "_under_", "`code`", "[a](b)", "<b>bold</b>", "#1", "back\\slash", "two\nlines", "x_y_z"]
 
 
