@@ -77,6 +77,7 @@ def _one_operator(network: Network) -> Iterator[None]:
     PyTorch would trace its own `lstm` through every day, layer and gate, four times over, only to learn the shapes.
     """
     stack, lstm = network.lstm, network.config.cell == "lstm"
+    assert (stack.batch_first, stack.bias, stack.bidirectional, stack.proj_size) == (True, True, False, 0), stack
 
     def forward(x: Tensor) -> tuple[None, Tensor | tuple[Tensor, None]]:
         h = torch.ops.efemera.last_hidden(x, [*stack.parameters()])  # (layers, batch, hidden)
