@@ -62,8 +62,8 @@ def predict(
         days, closes = table.series(unique_id)
         last_date = days[-1].item() if calendar else None
         window = closes[-manifest.window :].tolist()
-        found = forecast_one(Inference(forecaster), PredictRequest(window, None, horizon, None, last_date, calendar))
-        forecasts.append({"id": unique_id, "last_date": str(days[-1]), **msgspec.to_builtins(found)})
+        forecast = forecast_one(Inference(forecaster), PredictRequest(window, None, horizon, None, last_date, calendar))
+        forecasts.append({"id": unique_id, "last_date": str(days[-1]), **msgspec.to_builtins(forecast)})
     if json:
         print_json({"forecasts": forecasts})
     else:
@@ -85,12 +85,12 @@ def show_forecasts(forecasts: list[dict[str, Any]]) -> None:
     )
     for name in ("series", "step", "naive", "forecast", *(f"{level}% interval" for level in levels)):
         table.add_column(name, justify="left" if name == "series" else "right", no_wrap=True)
-    for found in forecasts:
-        labels = [found["id"], found["last_date"], *(f"({warning})" for warning in found["warnings"])]
-        steps = found["steps"]
+    for forecast in forecasts:
+        labels = [forecast["id"], forecast["last_date"], *(f"({warning})" for warning in forecast["warnings"])]
+        steps = forecast["steps"]
         for number in range(max(len(labels), len(steps))):
             label = labels[number] if number < len(labels) else ""
-            table.add_row(Text(label), *(_cells(steps[number], found["naive_price"]) if number < len(steps) else ()))
+            table.add_row(Text(label), *(_cells(steps[number], forecast["naive_price"]) if number < len(steps) else ()))
         table.add_section()
     screen.print(table)
 

@@ -58,7 +58,7 @@ def _all_sessions(calendar: str, first: np.datetime64, last: np.datetime64) -> N
     try:
         if first < _EARLIEST or last > _LATEST:
             raise ValueError
-        found = exchange_calendars.get_calendar(calendar, start=str(start), end=str(end))
+        exchange = exchange_calendars.get_calendar(calendar, start=str(start), end=str(end))
     except ValueError:  # it knows some years only: these days are outside, or the margin alone is
         known = exchange_calendars.get_calendar(calendar)
         low = max(_EARLIEST, _day(known.bound_min(), _EARLIEST))
@@ -68,8 +68,8 @@ def _all_sessions(calendar: str, first: np.datetime64, last: np.datetime64) -> N
                 f"--calendar {calendar}: its sessions are known from {low} to {high}, asked for are {first} to {last}"
             ) from None
         start, end = max(start, low), min(end, high)
-        found = exchange_calendars.get_calendar(calendar, start=str(start), end=str(end))
-    return np.asarray(found.sessions.to_numpy().astype("datetime64[D]"))
+        exchange = exchange_calendars.get_calendar(calendar, start=str(start), end=str(end))
+    return np.asarray(exchange.sessions.to_numpy().astype("datetime64[D]"))
 
 
 def _day(bound: object, default: np.datetime64) -> np.datetime64:

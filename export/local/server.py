@@ -41,8 +41,8 @@ class Gateway:
             await _answer(send, TOO_LONG, head=False)
             return
         request_id = str(uuid.uuid4())
-        found = self.handler(event_of(scope, body, request_id), lambda_context(request_id))
-        await _answer(send, found, head=scope["method"] == "HEAD")
+        response = self.handler(event_of(scope, body, request_id), lambda_context(request_id))
+        await _answer(send, response, head=scope["method"] == "HEAD")
 
 
 def event_of(scope: dict[str, Any], body: bytes, request_id: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def event_of(scope: dict[str, Any], body: bytes, request_id: str) -> dict[str, A
 
 
 def lambda_context(request_id: str) -> SimpleNamespace:
-    """What Lambda's runtime hands a handler beside the event."""
+    """Make the context that Lambda's runtime hands a handler beside the event."""
     return SimpleNamespace(
         function_name="efemera-local",
         function_version="$LATEST",
@@ -142,19 +142,19 @@ async def _read(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-async def _answer(send: Send, found: dict[str, Any], *, head: bool) -> None:
+async def _answer(send: Send, response: dict[str, Any], *, head: bool) -> None:
     """The handler's answer as HTTP."""
-    text = found.get("body") or ""
-    body = base64.b64decode(text) if found.get("isBase64Encoded") else text.encode()
+    text = response.get("body") or ""
+    body = base64.b64decode(text) if response.get("isBase64Encoded") else text.encode()
     headers = {
         "content-type": "application/json",
-        **{k.lower(): str(v) for k, v in (found.get("headers") or {}).items()},
+        **{k.lower(): str(v) for k, v in (response.get("headers") or {}).items()},
     }
     headers["content-length"] = str(len(body))
     await send(
         {
             "type": "http.response.start",
-            "status": found["statusCode"],
+            "status": response["statusCode"],
             "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
         }
     )

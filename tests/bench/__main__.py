@@ -65,7 +65,7 @@ def _rows(prices: Prices, scratch: Path) -> Iterator[tuple[str, ...]]:
 
 
 def _measured(prices: Prices, scratch: Path) -> Iterator[tuple[str, Iterable[tuple[str, ...]]]]:
-    """What is measured, and its rows."""
+    """Title of a measurement, and its rows."""
     yield "the graph", graph.rows(MODELS)
     yield "a warm process", warm.rows()
     yield "an explanation", explain.rows(MODELS, prices)

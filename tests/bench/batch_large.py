@@ -67,7 +67,7 @@ def _tenfold(prices: Path, path: Path) -> Path:
 
 
 def _block_sizes(models: Path) -> Iterator[tuple[str, ...]]:
-    """How a shard's forecasts depend on `forecast.WINDOWS_PER_RUN`."""
+    """Time a shard's forecasts by `forecast.WINDOWS_PER_RUN`."""
     model, own = Forecaster(models), forecast.WINDOWS_PER_RUN
     walks = 40 * np.exp(np.random.default_rng(2).normal(0, 0.02, (2 * max(BLOCKS) * 5, WINDOW)).cumsum(1))
 

@@ -72,7 +72,7 @@ def run(prices: Path, out: Path, *options: str, day: str = DAY, core: int | None
 
 
 def _timed(day: Path, began: float, seconds: float) -> Run:
-    """What a run's folder tells: when the plan, the last shard and the proof were done, and what workers counted."""
+    """Read a run's folder: when the plan, the last shard and the proof were done, and what workers counted."""
     [folder] = day.iterdir()
     planned = (folder / "plan.json").stat().st_mtime - began
     marks = list((folder / "done").iterdir())

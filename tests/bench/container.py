@@ -32,7 +32,7 @@ LONGEST = 30  # seconds for a container to come up
 
 
 class NotHere(Exception):
-    """Why nothing can be measured on this machine."""
+    """Reason that nothing can be measured on this machine."""
 
 
 def rows(models: Path, package: Path, said: str, scratch: Path) -> Iterator[tuple[str, ...]]:
@@ -145,5 +145,5 @@ def _connected(port: int) -> http.client.HTTPConnection:
 
 
 def _docker(*command: str) -> str:
-    """What docker prints."""
+    """Run docker and return what it prints."""
     return subprocess.run(["docker", *command], check=True, capture_output=True, text=True).stdout.strip()

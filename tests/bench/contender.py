@@ -49,7 +49,7 @@ class Contender:
 
 
 def _serve(module: str) -> None:
-    """What the process does: the answer, then the seconds of as many requests as each line of its input says."""
+    """Run the process: print the answer, then the seconds of as many requests as each line of its input says."""
     import importlib
 
     answers = sys.stdout

@@ -32,7 +32,7 @@ SAMPLE = (10_000, 1_500)
 
 
 def rows(scratch: Path) -> list[tuple[str, ...]]:
-    """What Efemera does, its figure, against what, its figure, the ratio and what to reach."""
+    """One row: the task, its figure, the floor, its figure, the ratio and the aim."""
     year = scratch / "COTAHIST_A2024.TXT"
     records = _write_year(year)
     _pack(year)

@@ -105,7 +105,7 @@ def ask(connection: http.client.HTTPConnection, question: Question) -> Reply:
 
 @dataclass
 class Tally:
-    """What became of the requests."""
+    """Outcomes of the requests."""
 
     seconds: list[float] = field(default_factory=list)  # of each answer
     errors: list[str] = field(default_factory=list)  # no answer at all

@@ -31,7 +31,7 @@ def event_of(question: Question) -> str:
 
 
 def mixture() -> tuple[list[Question], Question]:
-    """What the handler is asked in turn, and what it is asked every thousandth time."""
+    """Requests that are sent in turn, and the one sent every thousandth time."""
     common = [
         *(
             Question("single", "POST", "/predict", json.dumps({"prices": walk(seed, 60 + seed)}), 200)

@@ -1,4 +1,4 @@
-"""What the browser tests share: the real server, a headless Chromium, and a console that must stay silent."""
+"""Fixtures of the browser tests: the real server, a headless Chromium, and a console that must stay silent."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What people put into the field: read as they mean it, asked about, or refused at the field with nothing lost."""
+"""Input as people put it into the field: read as they mean it, asked about, or refused at the field and kept."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What leaves the page: the shell's line, the CSV and the JSON say what the API says."""
+"""Exports of the page: the shell's line, the CSV and the JSON say what the API says."""
 
 import csv
 import io

@@ -62,7 +62,7 @@ class Visit:
         return self.browser.find_elements(By.CSS_SELECTOR, selector)
 
     def text(self, selector):
-        """What is read there; the page may draw it anew meanwhile."""
+        """Read a text; the page may draw it anew meanwhile."""
         return self.run("return document.querySelector(arguments[0])?.innerText.trim() ?? ''", selector)
 
     def run(self, script, *values):
@@ -95,7 +95,7 @@ class Visit:
         self.drawn()
 
     def drawn(self):
-        """What a choice changes is on screen: two frames, as the first one may have begun before it."""
+        """Wait until a choice is drawn: two frames, as the first one may have begun before it."""
         self.browser.execute_async_script(
             "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))"
         )
@@ -170,16 +170,16 @@ class Visit:
         return json.loads(self.curl()[-1])
 
     def answer(self):
-        """What the API answers to the very line on screen, run by a shell."""
+        """Run the very line on screen by a shell, and return the API's answer."""
         line = self.run("return document.getElementById('curl').textContent")
         return subprocess.run(["bash"], input=line, capture_output=True, text=True, check=True).stdout
 
     def fault(self):
-        """What is said to be wrong at the prices."""
+        """Return the message at the prices."""
         return self.text("#prices-fault")
 
     def fits(self):
-        """Whether nothing has to be scrolled sideways."""
+        """Return whether nothing has to be scrolled sideways."""
         return self.run("return document.documentElement.scrollWidth <= window.innerWidth")
 
     def check_console(self):

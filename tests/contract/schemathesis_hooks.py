@@ -1,4 +1,4 @@
-"""What JSON Schema can't say of a valid request, put right in those that schemathesis means to be valid.
+"""Mend requests that schemathesis means to be valid in what JSON Schema can't say.
 
 Three things: the ids of one request differ, no output is asked for twice, and a tensor holds as many numbers as its
 shape says. Loaded by the command of `test_openapi.py` (SCHEMATHESIS_HOOKS); requests meant to be invalid are sent as

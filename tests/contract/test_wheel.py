@@ -64,7 +64,7 @@ def prices(efemera, tmp_path_factory):
 
 
 def run(*command, cwd):
-    """What a command prints; a failure shows what it said."""
+    """Run a command and return what it prints; a failure shows it."""
     done = subprocess.run([*map(str, command)], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -1,4 +1,4 @@
-"""What the infra tests share: the translated template, the Lambda base image, and what `make build` makes."""
+"""Fixtures of the infra tests: the translated template, the Lambda base image, and what `make build` makes."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Emulated:
         self._container = container
 
     def ask(self, *events: Any) -> list[Any]:
-        """What the function answers to each event; a function that failed says so in an answer too."""
+        """Return the function's answer to each event; a function that failed says so in an answer too."""
         lines = "".join(json.dumps(event) + "\n" for event in events)
         answers = _docker("exec", "--interactive", self._container, "python3", "-I", "-c", CLIENT, said=lines)
         return [json.loads(line) for line in answers.splitlines()]
@@ -56,7 +56,7 @@ class Emulated:
         return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
 
     def run(self, script: str) -> str:
-        """What a Python script prints that runs beside the function."""
+        """Run a Python script beside the function and return what it prints."""
         return _docker("exec", self._container, "python3", "-I", "-c", script)
 
 
@@ -96,7 +96,7 @@ def emulated(
 
 
 def _docker(*command: str, said: str = "") -> str:
-    """What docker prints."""
+    """Run docker and return what it prints."""
     run = subprocess.run(["docker", *command], check=False, capture_output=True, text=True, input=said, timeout=300)
     assert run.returncode == 0, run.stderr
     return run.stdout

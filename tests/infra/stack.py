@@ -55,7 +55,7 @@ class Stack:
         return {name: found["Properties"] for name, found in self.resources.items() if found["Type"] == kind}
 
     def refused(self) -> list[str]:
-        """What the template's rules say against these parameters, before anything is made."""
+        """List the template's objections to these parameters, before anything is made."""
         found = []
         for rule in self._template.get("Rules", {}).values():
             if "RuleCondition" in rule and not self.holds(rule["RuleCondition"]):
@@ -64,7 +64,7 @@ class Stack:
         return found
 
     def holds(self, condition: Any) -> bool:
-        """Whether a condition is true."""
+        """Return whether a condition is true."""
         ((kind, of),) = condition.items()
         if kind == "Condition":
             return self.holds(self._template["Conditions"][of])
@@ -114,12 +114,12 @@ class Stack:
 
 
 def listed(value: Any) -> list[Any]:
-    """What IAM takes as one or as several, as several."""
+    """Return as a list what IAM takes as one or as several."""
     return value if isinstance(value, list) else [value]
 
 
 def allowed(stack: Stack, role: str) -> dict[str, set[str]]:
-    """What a role or a managed policy may do, on what."""
+    """List what a role or a managed policy may do, on what."""
     found: dict[str, set[str]] = {}
     properties = stack[role]
     documents = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]

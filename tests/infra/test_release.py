@@ -1,4 +1,4 @@
-"""How a new version of the API comes to answer: published, checked, by and by, recorded, and how it goes."""
+"""A release of the API: published, checked, by and by, recorded, and how it goes."""
 
 from __future__ import annotations
 

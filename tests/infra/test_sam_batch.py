@@ -25,7 +25,7 @@ Invoke = Callable[[str, dict[str, Any]], Any]
 
 @pytest.fixture(scope="module")
 def endpoint(gateway: str) -> Iterator[str]:
-    """Where containers find S3."""
+    """Address at which containers find S3."""
     server = ThreadedMotoServer(gateway, 0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()

@@ -30,7 +30,7 @@ VARIABLES = {
 
 @pytest.fixture
 def aws(gateway: str) -> Iterator[tuple[Aws, str]]:
-    """What answers the hooks as Lambda and CodeDeploy, and where containers find it."""
+    """Stand-in for Lambda and CodeDeploy, and its address for containers."""
     found = Aws()
     with serving(found, gateway) as address:
         yield found, address

@@ -46,7 +46,7 @@ def invoke(lambda_base: list[str], built: Path) -> Invoke:
 
 @pytest.fixture(scope="module")
 def predicted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `efemera predict` says of the event's prices, with the model that was built in."""
+    """Forecast of `efemera predict` for the event's prices, with the model that was built in."""
     prices = json.loads(load("predict")["body"])["prices"]
     folder = tmp_path_factory.mktemp("prices")
     rows = [f"MADE,{date(2026, 1, 1) + timedelta(day)},{price}" for day, price in enumerate(prices)]

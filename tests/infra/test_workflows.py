@@ -21,7 +21,7 @@ PINNED, VERSION = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}"), re.compile(r"\s+
 
 
 def targets(script: str) -> list[str]:
-    """What `make` is asked for in a script."""
+    """List the targets that a script makes."""
     words = [word for line in re.findall(r"\bmake ([^|;&\n]*)", script) for word in line.split()]
     return [word for word in words if "=" not in word]
 
@@ -32,7 +32,7 @@ def known_targets() -> set[str]:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_reads_alone_ends_in_time_and_makes_what_there_is(path):
-    """What zizmor (`make check-workflows`) does not ask for."""
+    """Hold what zizmor (`make check-workflows`) does not ask for."""
     text = path.read_text(encoding="utf-8")
     assert all(PINNED.fullmatch(action) and VERSION.fullmatch(rest) for action, rest in USES.findall(text))
     workflow = yaml.safe_load(text)
@@ -70,7 +70,7 @@ def steps_of_deploy(text: str) -> list[dict[str, Any]]:
 
 
 def test_packages_are_built_before_there_are_keys():
-    """What PyPI's code does in a build never meets AWS credentials."""
+    """PyPI's code, run in a build, never meets AWS credentials."""
     steps = steps_of_deploy((FOLDER / "deploy.yml").read_text(encoding="utf-8"))
     takes = next(place for place, step in enumerate(steps) if "aws-actions/" in step.get("uses", ""))
     assert "make build" in [step.get("run") for step in steps[:takes]]

@@ -1,4 +1,4 @@
-"""What an audit shows on screen: a count of each kind, the longest findings of each, and one line of verdict."""
+"""Print an audit: a count of each kind, the longest findings of each, and one line of verdict."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def show(audit: Audit, *, show_all: bool) -> None:
     if audit.findings:
         screen.print()
         by_kind = {kind: [finding for finding in audit.findings if finding.kind == kind] for kind in KINDS}
-        lines = {kind: len(found) for kind, found in by_kind.items()}
+        lines = {kind: len(findings) for kind, findings in by_kind.items()}
         for kind, most in (lines if show_all else _allotted(lines)).items():
             by_kind[kind] = sorted(by_kind[kind], key=lambda finding: -finding.count)[:most]
         screen.print(_findings_table(by_kind, counts), soft_wrap=False)
@@ -81,23 +81,23 @@ def _findings_table(by_kind: Mapping[str, list[Finding]], counts: Mapping[str, M
     table.add_column("last", no_wrap=True)
     table.add_column("days", justify="right", no_wrap=True)
     table.add_column("detail", overflow="fold", ratio=1)
-    for kind, found in by_kind.items():
-        if not found:
+    for kind, findings in by_kind.items():
+        if not findings:
             continue
-        for number, finding in enumerate(found):
+        for number, finding in enumerate(findings):
             last = "" if finding.last == finding.first else str(finding.last)
             label = "" if number else kind
             table.add_row(
                 label, Text(finding.unique_id), str(finding.first), last, f"{finding.count:,}", Text(finding.detail)
             )
-        if left_off := counts[kind]["findings"] - len(found):
+        if left_off := counts[kind]["findings"] - len(findings):
             table.add_row("", "", "", "", "", f"{left_off:,} more: --all", style="dim")
         table.add_section()
     return table
 
 
 def _allotted(wanted: Mapping[str, int]) -> dict[str, int]:
-    """How many lines each kind gets: an equal share of LINES, and what others leave of theirs."""
+    """Count the lines of each kind: an equal share of LINES, and what others leave of theirs."""
     allotted = dict.fromkeys(wanted, 0)
     left = LINES
     while left and (hungry := [kind for kind in wanted if allotted[kind] < wanted[kind]]):

@@ -103,15 +103,15 @@ def b3(
 def _read(paths: Sequence[Path], markets: list[str], bdi_codes: list[str], tickers: list[str]) -> Quotes:
     from export.data.b3.cotahist import find_cotahist_files, read_cotahist
 
-    found = find_cotahist_files(paths)
+    files = find_cotahist_files(paths)
     with progress_bar() as bar:
-        task = bar.add_task("", total=len(found))
+        task = bar.add_task("", total=len(files))
         return read_cotahist(
-            found,
+            files,
             markets=markets,
             bdi_codes=bdi_codes,
             tickers=tickers,
-            on_file=lambda number: bar.update(task, completed=number, description=found[number].name),
+            on_file=lambda number: bar.update(task, completed=number, description=files[number].name),
         )
 
 
@@ -123,7 +123,7 @@ def _codes(given: list[str] | None, flag: str, default: str, digits: int) -> lis
 
 
 def _is_explained(event: Event, actions: Sequence[Action]) -> bool:
-    """Whether an action of the series falls between the session before and this one."""
+    """Return whether an action of the series falls between the session before and this one."""
     return any(action.unique_id == event.unique_id and event.previous_ds < action.ds <= event.ds for action in actions)
 
 
@@ -133,8 +133,8 @@ def _ex_date_lines(events: Sequence[Event]) -> list[str]:
     for event in events:
         dates.setdefault(event.unique_id, []).append(f"{event.ds} ({event.reason})")
     return [
-        f"warning: {unique_id}: suspected ex-date{'s' * (len(found) > 1)}, not adjusted: {', '.join(found)}"
-        for unique_id, found in dates.items()
+        f"warning: {unique_id}: suspected ex-date{'s' * (len(days) > 1)}, not adjusted: {', '.join(days)}"
+        for unique_id, days in dates.items()
     ]
 
 

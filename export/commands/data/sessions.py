@@ -74,5 +74,5 @@ def _span(start: datetime.date, years: int) -> tuple[datetime.date, datetime.dat
 
 
 def _summary(frozen: dict[str, Any], out: str) -> dict[str, Any]:
-    """What was frozen, without the days."""
+    """Summarise what was frozen, without the days."""
     return {"out": out, **frozen, "calendars": {name: len(days) for name, days in frozen["calendars"].items()}}

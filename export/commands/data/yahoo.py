@@ -78,10 +78,10 @@ def yahoo(
     try:
         with progress_bar() as bar:
             task = bar.add_task("Yahoo", total=len(wanted))
-            for outcome, found in update(series, wanted, ask, start=first, end=last, skip_bad=skip_bad):
+            for outcome, history in update(series, wanted, ask, start=first, end=last, skip_bad=skip_bad):
                 outcomes.append(outcome)
-                if found is not None:
-                    series[outcome.ticker] = found
+                if history is not None:
+                    series[outcome.ticker] = history
                 bar.advance(task)
     except (InputError, KeyboardInterrupt) as error:
         if not incremental or not outcomes or isinstance(error, TickerFailed):
@@ -144,7 +144,7 @@ def _days(start: str | None, end: str | None) -> tuple[datetime.date | None, dat
 
 
 def _show(outcomes: list[Outcome]) -> None:
-    """What became of each ticker, or of how many where they are many."""
+    """Print the outcome of each ticker, or counts where they are many."""
     if len(outcomes) > _LISTED:
         counts = Counter(outcome.done for outcome in outcomes)
         screen.print(", ".join(f"{count:,} {done}" for done, count in counts.most_common()))

@@ -1,1 +1,1 @@
-"""What the figures are compared with, written as a fair engineer would."""
+"""Peers that the figures are compared with, written as a fair engineer would."""

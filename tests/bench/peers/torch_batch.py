@@ -1,4 +1,4 @@
-"""What a script with PyTorch would do: a table of closes read by pandas, the network in batches, a table of forecasts.
+"""A batch by a script with PyTorch: a table of closes read by pandas, the network in batches, a table of forecasts.
 
 `python -m tests.bench.peers.torch_batch MODEL PRICES OUT BATCH` leaves out what `efemera batch` does beside: no
 check of a row, no reason for a series that can't be forecast, no shard that a killed run goes on from, no proof.

@@ -63,7 +63,7 @@ def asked_of_the_api(body):
 
 @pytest.fixture(scope="module")
 def answer(market):
-    """What the API answers to AAA's closes."""
+    """The API's answer to AAA's closes."""
     _, days, closes = market
     return json.loads(asked_of_the_api({"prices": closes, "last_date": days[-1]}))
 

@@ -1,4 +1,4 @@
-"""What the tests of publishing share: the committed set, places to put it, and S3 calls that are counted or fail."""
+"""Fixtures of publishing: the committed set, places to put it, and S3 calls that are counted or fail."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""What may be published is a whole set that agrees with itself; what is published can be held against itself again."""
+"""Only a whole set that agrees with itself is published; a published one can be held against itself again."""
 
 import hashlib
 import json

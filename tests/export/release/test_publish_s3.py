@@ -1,4 +1,4 @@
-"""What publishing asks of S3: a condition and a digest with every put, and one line where S3 says no."""
+"""Publishing's calls to S3: a condition and a digest with every put, and one line where S3 says no."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ def pauses(monkeypatch):
 
 
 def refusing(code, times=10**6, message="no\nway"):
-    """What the first puts meet."""
+    """Faults that the first puts meet."""
     left = iter(range(times))
 
     def meet(operation, _, call):

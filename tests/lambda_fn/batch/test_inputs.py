@@ -1,4 +1,4 @@
-"""What a run says of its input: the files in its plan, and the status of a Yahoo row without a close."""
+"""A run's record of its input: the files in its plan, and the status of a Yahoo row without a close."""
 
 import hashlib
 
