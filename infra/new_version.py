@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import re
 import subprocess
 import sys
@@ -36,6 +37,8 @@ def main(version: str) -> None:
     CHANGELOG.write_text(before + dated + rest, encoding="utf-8")
     code = CODE.read_text(encoding="utf-8")
     CODE.write_text(code.replace(f'__version__ = "{__version__}"', f'__version__ = "{version}"'), encoding="utf-8")
+    bytecode = Path(importlib.util.cache_from_source(str(CODE)))
+    bytecode.unlink(missing_ok=True)  # of the old version: its second and size can be the new one's, and Python take it
     subprocess.run([sys.executable, "-m", "infra.openapi"], cwd=ROOT, check=True)  # the document names the version
     _git("commit", "--quiet", "--all", "--message", f"Version {version}")
     _git("tag", "--annotate", f"v{version}", "--message", f"Version {version}")

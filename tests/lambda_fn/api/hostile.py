@@ -1,6 +1,6 @@
 """A process with limits, in which bodies meant to hurt are sent.
 
-`python -m tests.lambda_fn.api.hostile CPU_SECONDS NAME…` prints one JSON line for each body and path.
+`python -m tests.lambda_fn.api.hostile PATH CPU_SECONDS NAME…` prints one JSON line for each body.
 """
 
 import base64
@@ -63,14 +63,13 @@ def _of_files():
         return sum(int(line.split()[1]) * 1024 for line in status if line.startswith(("RssFile", "RssShmem")))
 
 
-def main(cpu_seconds, *names):
-    """Send each of these bodies to all paths, a right one to its own."""
+def main(key, cpu_seconds, *names):
+    """Send each of these bodies to a path, a right one to its own alone."""
     for name in names:
-        for key, path in PATHS.items():
-            if name in BODIES or RIGHT[name][0] == path:
-                make = BODIES[name] if name in BODIES else RIGHT[name][1]
-                told = trial(make, path, int(cpu_seconds))
-                sys.stdout.write(json.dumps({"name": name, "path": key, **told}) + "\n")
+        if name in BODIES or RIGHT[name][0] == PATHS[key]:
+            make = BODIES[name] if name in BODIES else RIGHT[name][1]
+            told = trial(make, PATHS[key], int(cpu_seconds))
+            sys.stdout.write(json.dumps({"name": name, **told}) + "\n")
 
 
 if __name__ == "__main__":
