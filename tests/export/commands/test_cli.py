@@ -72,6 +72,7 @@ def test_the_whole_path_from_prices_to_a_forecast(efemera, table, tmp_path):
     assert "+3" not in out
 
 
+@pytest.mark.slow
 def test_a_training_from_a_toml_file_can_be_interrupted_and_resumed(efemera, table, tmp_path, monkeypatch):
     settings, run = tmp_path / "small.toml", tmp_path / "run"
     settings.write_text("hidden_size = 5\nepochs = 2\nbatch_size = 32\n")
@@ -113,6 +114,7 @@ def test_a_checkpoint_trained_elsewhere_is_exported_with_its_scaler(efemera, tab
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.slow
 def test_a_name_with_brackets_is_shown_as_it_is(efemera, table, tmp_path, model):
     named = tmp_path / "[bold]prices.csv"
     named.write_text(table.read_text().replace("AAA", "[/x]").replace("BBB", "[red]B"))
@@ -153,6 +155,7 @@ def test_a_price_is_shown_to_five_digits_and_two_decimals(value, text):
     assert price(value) == text
 
 
+@pytest.mark.slow
 def test_output_that_can_not_be_written_is_one_line(table, model):
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "export", "predict", "-p", table, "-m", model, "--json"]
@@ -162,6 +165,7 @@ def test_output_that_can_not_be_written_is_one_line(table, model):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_user_s_mistake_is_one_line_exit_2_and_nothing_written(efemera, table, tmp_path):
     bad = tmp_path / "bad.csv"
     bad.write_text(table.read_text().replace("\nBBB,2021-02-03,", "\nBBB,2021-02-03,x"))

@@ -50,6 +50,7 @@ def test_a_value_outside_its_schema_is_never_written():
         as_json("golden", {"schema_version": 1})
 
 
+@pytest.mark.slow
 def test_an_existing_set_is_proven_again_from_its_files_alone(model):
     certificate = check_bundle(model)
     assert certificate["worst"]["head"] <= certificate["tolerance"]["head"]
@@ -170,6 +171,7 @@ def test_golden_answers_that_are_not_the_models_are_refused(model, tmp_path):
         check_bundle(folder)
 
 
+@pytest.mark.slow
 def test_a_folder_where_a_file_must_go_changes_nothing(model, another, tmp_path):
     folder = Path(shutil.copytree(model, tmp_path / "model"))
     (folder / "parity.json").unlink()

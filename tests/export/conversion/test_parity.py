@@ -120,6 +120,7 @@ def wrong_median(model):
     put(tensor, np.array(4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mutate",
     [

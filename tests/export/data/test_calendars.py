@@ -32,6 +32,7 @@ def test_a_calendar_is_used_up_to_the_very_bounds_of_what_it_knows():
     assert days("XSAU", "2029-12-30", "2029-12-31") == ["2029-12-30", "2029-12-31"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calendar", "first", "last", "known"),
     [

@@ -58,6 +58,7 @@ def planned(path, folder):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_layout_gives_the_same_closes_to_a_command_and_to_a_batch(tmp_path, name):
     content, expected = LAYOUTS[name]

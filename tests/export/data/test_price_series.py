@@ -50,6 +50,7 @@ def test_a_series_shorter_than_the_minimum_is_refused_or_skipped(tmp_path):
     assert prices.notes == (f"B: skipped, {path}: B is too short: 1 of at least 2 rows",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "ratio"),
     [
@@ -126,6 +127,7 @@ def test_the_digest_tells_ids_days_closes_and_borders_apart():
     assert len({make_prices(table).digest() for table in tables}) == len(tables)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "fault"), ROW_FAULTS)
 def test_skip_bad_leaves_the_faulty_series_out_whole_and_notes_why(tmp_path, line, fault):
     path = write(tmp_path / "t.csv", HEADER + f"A,2024-01-02,10\nB,2024-01-01,1\n{line}\n")

@@ -35,6 +35,7 @@ def test_the_days_are_the_last_sessions_of_the_exchange():
     assert np.datetime64("2024-12-25") not in days
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calendar", ["BVMF", "XNYS", "24/7", "weekdays", "XTAE"])
 def test_every_calendar_has_enough_days(calendar):
     assert len(sample_prices(1, 1500, 0, calendar, END)) == 1500

@@ -31,6 +31,7 @@ def read(name: str) -> dict:
     return json.loads(Path(name).read_bytes())
 
 
+@pytest.mark.slow
 def test_four_calendars_are_frozen_for_whole_years(sessions):
     code, out, err = sessions("--out", "s.json", "--start", "2026-11-23")
     frozen = read("s.json")
@@ -98,6 +99,7 @@ def test_the_file_reads_back_as_it_was_with_a_month_on_each_line():
     assert [{day[:7] for day in month} for month in months] == [{"2026-01"}, {"2026-02"}, {"2026-03"}] * 2
 
 
+@pytest.mark.slow
 def test_freezing_the_same_days_again_changes_no_byte_and_other_days_do(sessions):
     arguments = ("--out", "s.json", "--start", "2026-06-01", "--calendar", "BVMF")
     sessions(*arguments)
@@ -114,6 +116,7 @@ def test_freezing_the_same_days_again_changes_no_byte_and_other_days_do(sessions
     assert read("s.json")["last"] == "2028-12-31"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["s.parquet", "s.csv", "s.csv.gz"])
 def test_other_endings_give_a_table(sessions, name):
     code, out, _ = sessions(
@@ -128,6 +131,7 @@ def test_other_endings_give_a_table(sessions, name):
     assert rows == [(calendar, day) for calendar, days in frozen["calendars"].items() for day in days]
 
 
+@pytest.mark.slow
 def test_the_file_can_go_to_s3(sessions, bucket):
     code, _, err = sessions("--out", "s3://market/models/sessions.json", "--calendar", "weekdays")
     assert code == 0

@@ -134,6 +134,7 @@ def test_what_looks_back_alone_passes(honest):
     check(honest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refit_every", [1, 20, 1000])
 @pytest.mark.parametrize("baseline", [naive, drift, constant, ewma], ids=lambda baseline: baseline.__name__)
 def test_the_baselines_pass(baseline, refit_every):

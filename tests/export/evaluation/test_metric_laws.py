@@ -38,6 +38,7 @@ def test_winkler_is_the_pinball_loss_of_both_ends_over_half_of_what_lies_outside
     assert metrics.winkler(actual, low, high, level) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(returns, returns, st.floats(0.01, 100))
 @pytest.mark.parametrize(

@@ -175,6 +175,7 @@ def test_more_series_that_move_as_one_make_no_interval_narrower_and_their_order_
     assert ten.high - ten.low < 0.4 * (one.high - one.low)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steps", "block", "least"), [(1, 10, 0.93), (5, 10, 0.905), (5, 20, 0.92)])
 def test_over_dates_an_interval_holds_nearly_what_it_promises(steps, block, least):
     held = [

@@ -254,6 +254,7 @@ def test_of_many_series_a_refusal_names_the_first(efemera, tmp_path):
     assert "9 series (S0, S1, S2, S3, S4, …); choose one with --ticker" in err
 
 
+@pytest.mark.slow
 def test_a_window_without_movement_is_told_as_such(efemera, market, tmp_path):
     path, plot = tmp_path / "flat.csv", tmp_path / "flat.png"
     path.write_text("unique_id,ds,y\n" + "".join(f"FLAT,{day},40\n" for day in market[1]))

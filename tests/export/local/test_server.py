@@ -59,6 +59,7 @@ def ask(url, body=None, headers=None, method=None):
         return error.code, dict(error.headers), error.read()
 
 
+@pytest.mark.slow
 def test_it_answers_what_the_handler_answers(server, model):
     prices = [40 + 0.1 * (day % 7) for day in range(60)]
     body = json.dumps({"prices": prices}).encode()
@@ -118,6 +119,7 @@ def test_until_the_model_is_verified_it_lives_and_is_not_ready(monkeypatch):
         assert asked(path, "POST")["statusCode"] == 503
 
 
+@pytest.mark.slow
 def test_its_port_is_open_before_the_model_is_ready(model, tmp_path):
     """A manifest that comes through a pipe holds the verification up for as long as the test likes."""
     slow = shutil.copytree(model, tmp_path / "slow")
@@ -142,6 +144,7 @@ def free_port():
         return taken.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_a_model_that_is_refused_ends_it_with_the_file_and_the_reason(model, tmp_path):
     broken = shutil.copytree(model, tmp_path / "broken")
     (broken / "golden.json").write_bytes(b"{}")
@@ -152,6 +155,7 @@ def test_a_model_that_is_refused_ends_it_with_the_file_and_the_reason(model, tmp
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_its_log_is_shown_on_request(model):
     with started(model, "--log") as process:
         assert json.loads(process.stdout.readline())["message"] == "ready"

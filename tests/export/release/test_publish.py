@@ -32,6 +32,7 @@ def archive(request, tmp_path):
     return open_archive("s3://market/models/", "v1")
 
 
+@pytest.mark.slow
 def test_every_file_is_put_once_and_is_the_one_of_the_folder(found, archive):
     assert publish(found, archive) == dict.fromkeys(ORDER, True)
     there = contents(archive)
@@ -40,6 +41,7 @@ def test_every_file_is_put_once_and_is_the_one_of_the_folder(found, archive):
     assert check_archived(archive) == found
 
 
+@pytest.mark.slow
 def test_the_list_goes_first_and_the_manifest_last(found, archive):
     heard = []
 
@@ -131,6 +133,7 @@ publish(read_set(Path({str(MODELS)!r})), open_archive({str(tmp_path)!r}, "v1"))
     assert check_archived(archive) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTED)
 def test_another_content_under_the_same_version_is_refused_and_the_old_one_stays(found, archive, name):
     publish(found, archive)

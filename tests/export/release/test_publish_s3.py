@@ -55,6 +55,7 @@ def test_s3_keeps_the_sha_256_of_every_file(found, bucket):
         assert head["ContentLength"] == len(found.contents[name])
 
 
+@pytest.mark.slow
 def test_every_put_has_its_condition_and_the_digest_of_what_was_verified(found, calls):
     publish(found, open_archive("s3://market", "v"))
     sent = [(put["Key"], put["IfNoneMatch"], put["ChecksumSHA256"], put["Body"]) for put in calls.puts()]
@@ -72,6 +73,7 @@ def test_the_digest_travels_in_the_request_itself(found):
     assert {bytes(headers["If-None-Match"]) for headers in sent} == {b"*"}
 
 
+@pytest.mark.slow
 def test_a_server_that_repeats_no_digest_is_read_back(found, calls):
     def silent(_operation, _parameters, call):
         return {key: value for key, value in call().items() if key != "ChecksumSHA256"}

@@ -45,6 +45,7 @@ def test_scaling_is_the_windows_own_ewma_of_squared_log_returns():
         assert found == pytest.approx(np.sqrt(variance / weight), rel=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(arrays(np.float64, (2, 60), elements=PRICE))
 def test_any_prices_give_finite_positive_rising_quantiles(prices):
@@ -95,6 +96,7 @@ def test_a_window_without_movement_gets_the_scale_floor():
     assert scale.item() == 1e-4
 
 
+@pytest.mark.slow
 def test_it_runs_where_its_tensors_are():
     """On a device that is not the CPU nothing may be mixed with CPU tensors: `meta` computes shapes and checks that."""
     network = Network(SMALL).to("meta")

@@ -43,6 +43,7 @@ def test_another_seed_gives_other_weights(prices, uninterrupted, tmp_path):
     assert not same(weights(tmp_path), weights(uninterrupted))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_in", [1, 3])
 def test_interrupted_in_the_middle_of_an_epoch_it_resumes_to_the_same_weights(prices, uninterrupted, tmp_path, stop_in):
     def interrupt(now: Progress) -> None:
@@ -111,6 +112,7 @@ def test_patience_ends_training_early(prices, tmp_path):
     assert len(trained.history) - 1 == trained.best_epoch + 2
 
 
+@pytest.mark.slow
 def test_a_pattern_that_is_there_is_learned(tmp_path):
     """Returns that alternate in sign by 1%: the guide's net, trained by squared error, must see it."""
     days = np.arange("2020-01-01", "2020-12-01", dtype="datetime64[D]")

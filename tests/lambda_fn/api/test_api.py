@@ -242,6 +242,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(JSON)
 def test_any_json_gets_2xx_or_4xx(value):
@@ -256,6 +257,7 @@ def test_any_bytes_get_2xx_or_4xx(body, path, method):
     assert 200 <= status < 300 or 400 <= status < 500
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(1e-9, 1e12), min_size=60, max_size=70))
 def test_any_prices_in_range_get_a_finite_positive_forecast(prices):

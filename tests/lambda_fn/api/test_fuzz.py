@@ -127,6 +127,7 @@ def test_any_bytes_on_any_route_are_answered(data):
         assert method in routes[path]
 
 
+@pytest.mark.slow
 @fuzz
 @given(mutated())
 def test_a_right_body_with_bytes_changed_is_a_forecast_only_if_it_is_still_right(body):
@@ -166,6 +167,7 @@ def test_an_inference_request_of_odd_values_is_answered_just_where_the_protocol_
     check_tensors(body, ask(posted(body, INFER)))
 
 
+@pytest.mark.slow
 @fuzz
 @given(ANY)
 def test_any_event_is_answered_and_told_from_what_is_none(asked):

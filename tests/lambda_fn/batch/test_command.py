@@ -17,6 +17,8 @@ from tests.lambda_fn.batch.conftest import MODELS
 from tests.lambda_fn.batch.market import DAY, days, one, table
 from tests.lambda_fn.batch.runs import whole
 
+pytestmark = pytest.mark.slow
+
 EARLIER = str(days(3)[0].date())
 FAST = ("--processes", "1")
 

@@ -7,6 +7,8 @@ import pytest
 from lambda_fn.batch import records, score_table
 from lambda_fn.tables.store import open_store
 
+pytestmark = pytest.mark.slow
+
 DAYS = [str(day.date()) for day in pd.bdate_range("2026-11-02", periods=3)]
 
 

@@ -36,6 +36,7 @@ def test_rows_given_twice_do_not_make_a_series_long_enough(tmp_path):
     assert reason(tmp_path, [*rows, *rows]) == ("too short", f"59 closes up to {DAY}; 60 are needed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [60, 61, 70])
 def test_two_closes_of_the_first_day_of_the_window_are_seen(tmp_path, rows):
     once, again = lines()[-rows:], f"BAD,{DATES[-60]},99"
@@ -47,6 +48,7 @@ def test_two_closes_of_the_day_before_the_window_are_not_held_against_it(tmp_pat
     assert reason(tmp_path, [*lines(), f"BAD,{DATES[-61]},99"]) == ("forecast", None)
 
 
+@pytest.mark.slow
 def test_many_rows_of_one_day_do_not_hide_the_days_before(tmp_path):
     rows = [*lines(), *[f"BAD,{DAY},{GOOD[-1]}"] * 200]
     assert reason(tmp_path, rows) == ("forecast", None)

@@ -82,6 +82,7 @@ def test_evaluate_pools_all_quantiles_of_all_levels(met):
     )
 
 
+@pytest.mark.slow
 def test_plot_series_draws_the_closes_and_the_fan(closes, forecasts, tmp_path):
     with mpl.rc_context({"backend": "agg"}):
         figure = plot_series(

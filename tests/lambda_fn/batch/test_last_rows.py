@@ -74,6 +74,7 @@ def test_the_sixtieth_row_does_matter(long, ran, tmp_path):
     assert (found.forecasts["efemera-lo-95"] != ran.forecasts["efemera-lo-95"]).all()
 
 
+@pytest.mark.slow
 def test_each_day_has_the_forecast_of_its_own_window(long, tmp_path):
     long.to_parquet(tmp_path / "prices.parquet", index=False)
     for day in ("2021-09-30", "2024-02-29", "2027-01-28"):

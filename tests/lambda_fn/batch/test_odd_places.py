@@ -12,6 +12,8 @@ from tests.lambda_fn.batch import oracle
 from tests.lambda_fn.batch.market import DAY, days, table
 from tests.lambda_fn.batch.runs import run
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     "a b", "p[1]", "p?", "p*", "p**", "it's", 'a"b', "h#s", "~p", "{a,b}", "a%20b", "back\\slash", "a\nb", "é", "日本",
     "-p", "a=b", "step=1", "status=forecast", "unique_id=X", "line=3", "filename=x", "ds=2026-01-01", "null", "s3:x",

@@ -13,6 +13,8 @@ from lambda_fn.tables.store import LocalStore
 from tests.lambda_fn.batch.market import days
 from tests.lambda_fn.batch.runs import asked, contents, forecast_all, path_of, run, shards_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, prices):

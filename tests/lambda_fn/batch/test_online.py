@@ -14,6 +14,8 @@ from tests.lambda_fn.batch.market import DAY, hard_windows, one, table
 from tests.lambda_fn.batch.runs import run
 from tests.lambda_fn.conftest import Context, event
 
+pytestmark = pytest.mark.slow
+
 LEVELS = [50, 80, 95]
 
 

@@ -21,6 +21,7 @@ def undisturbed(tmp_path_factory, prices):
     return contents(folder)
 
 
+@pytest.mark.slow
 def test_another_model_is_another_folder_and_never_mixes_in(prices, tmp_path, other_model, undisturbed):
     own = run(prices, tmp_path / "out")
     served_model.serve_model(other_model)

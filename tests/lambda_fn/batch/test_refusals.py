@@ -167,6 +167,7 @@ def test_a_run_for_a_day_before_all_data_refuses_every_series(prices, tmp_path):
     assert ran.plan.rows == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calendar", "last_good"), [("weekdays", "2026-11-12"), ("BVMF", "2026-11-12"), ("24/7", "2026-11-14")]
 )
@@ -216,6 +217,7 @@ def test_of_two_faults_the_more_telling_one_is_told(tmp_path):
     assert [status for status, _ in reasons(tmp_path, tables)] == [first for first, _ in pairs]
 
 
+@pytest.mark.slow
 def test_of_several_faults_of_one_kind_the_earliest_is_told_and_always_the_same(tmp_path):
     rows = [*lines()[:-2], *with_price(-2, "x")[-2:-1], f"BAD,{DATES[-2]},a", f"BAD,{DAY},0"]
     bad_dates = ["BAD,b,1", "BAD,a,1", "BAD,c,1"]
@@ -237,6 +239,7 @@ def test_a_good_and_a_bad_price_of_one_day_is_a_bad_price_whatever_else_is_in_th
     assert run(path, tmp_path / "both").reasons["BAD"] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["0", "abc", "32,50", ""])
 def test_a_fault_outside_the_last_sixty_rows_does_not_refuse(tmp_path, fault):
     assert reason(tmp_path, with_price(9, fault)) == ("forecast", None)

@@ -24,6 +24,7 @@ def test_a_day_before_any_exchange(refusal, prices, day):
     assert refusal(prices, error=BatchRefused, as_of=day) == (f"the input of the run: as_of {day} is before 1602-01-01")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["1602-01-01", "1900-01-01", "9999-12-31"])
 @pytest.mark.parametrize("calendar", ["BVMF", "24/7", "weekdays"])
 def test_any_later_day_can_be_asked_for(prices, tmp_path, day, calendar):

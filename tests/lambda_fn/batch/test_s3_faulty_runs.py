@@ -11,6 +11,8 @@ from tests.lambda_fn.batch.runs import asked, contents, forecast_all, run
 from tests.lambda_fn.batch.test_s3_run import objects, put
 from tests.lambda_fn.tables.s3_faults import slow_down
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def undisturbed(prices, tmp_path_factory):

@@ -15,6 +15,8 @@ from lambda_fn.tables.store import open_store
 from tests.lambda_fn.batch.market import DAY, days
 from tests.lambda_fn.batch.runs import asked, contents, forecast_all, told
 
+pytestmark = pytest.mark.slow
+
 EARLIER = str(days(4)[0].date())
 
 

@@ -9,6 +9,8 @@ from tests.lambda_fn.batch.evenings import DAYS, Evenings, held
 from tests.lambda_fn.batch.market import table
 from tests.lambda_fn.batch.runs import run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def closes():

@@ -14,6 +14,8 @@ from tests.lambda_fn.batch.evenings import DAYS, held
 from tests.lambda_fn.batch.market import table
 from tests.lambda_fn.batch.runs import asked, contents, forecast_all
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def closes():

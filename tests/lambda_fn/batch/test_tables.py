@@ -111,6 +111,7 @@ def test_status_says_the_last_day_and_close_of_each_series(ran, mixed):
     assert np.isnan(status.loc["poison", "last_price"])  # its last close is none
 
 
+@pytest.mark.slow
 def test_steps_are_dated_by_the_exchange_and_skip_its_holidays(ran):
     first = ran.forecasts[ran.forecasts["unique_id"] == "S0000"]
     known = calendars.sessions("BVMF", np.datetime64("2026-11-20"), np.datetime64("2026-12-31"))

@@ -107,6 +107,7 @@ def market(arrived, late, dead, tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arrived", "late", "dead", "state"),
     [

@@ -29,6 +29,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pre_traffic_hook", "post_traffic_hook"])
 def test_a_hook_needs_boto3_and_the_standard_library_alone(name):
     run = python(f"from lambda_fn.deploy.{name} import handler; assert callable(handler); {PRINT_OWN}")

@@ -112,6 +112,7 @@ def versions(client, function=API):
     return [int(version) for version in found if version != "$LATEST"]
 
 
+@pytest.mark.slow
 def test_a_release_is_written_down_once_and_told(aws, functions, release):
     functions(Api=1, Batch=1)
     assert release(1, 1) == "Succeeded"
@@ -190,6 +191,7 @@ def test_s3_that_could_leave_no_time_to_report_is_not_asked(release, logged):
     assert release(1) == "Succeeded"  # the next call in the same process has its own time
 
 
+@pytest.mark.slow
 def test_versions_of_the_newest_releases_are_kept_and_older_ones_go(functions, moto, release, logged):
     functions(Api=6, Batch=3)
     for api, batch in ((2, 1), (3, 1), (4, 2), (5, 2)):
@@ -329,5 +331,6 @@ def test_the_newest_version_stays_even_if_none_is_as_new_as_the_release():
     assert surplus_versions([], 3, set()) == []
 
 
+@pytest.mark.slow
 def test_versions_are_read_in_their_order():
     assert list(parse_versions(f"{arn(API, 12)}, {arn(BATCH, 3)}").items()) == [(API, 12), (BATCH, 3)]

@@ -112,6 +112,7 @@ def refuse_all(forecasts):
     forecasts[:] = [{"id": one["id"], "error": {}} for one in forecasts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mutate", "told"),
     [
@@ -282,6 +283,7 @@ def test_a_report_that_fails_for_good_raises(aws, answers):
     assert aws.told == []
 
 
+@pytest.mark.slow
 def test_a_report_that_fails_for_a_moment_is_made_again(aws, pauses):
     aws.codedeploy = [refusal(503, "ServiceUnavailable"), refusal(400, "ThrottlingException")]
     pre_traffic_hook.handler(event("hook"), Lambda())

@@ -105,6 +105,7 @@ def test_the_contributions_are_what_predict_says_to_each_window_revealed_one_by_
     assert (attributed.level, attributed.width[0], attributed.median[0]) == (80, 0, 0)
 
 
+@pytest.mark.slow
 @examples
 @given(READS)
 def test_the_contributions_add_up_to_forecast_minus_baseline(prices):
@@ -115,6 +116,7 @@ def test_the_contributions_add_up_to_forecast_minus_baseline(prices):
         assert abs(math.fsum(parts) - (end - start)) <= 1e-12 * max(abs(start), abs(end))
 
 
+@pytest.mark.slow
 @examples
 @given(READS, st.floats(1e-6, 1e6))
 def test_another_currency_multiplies_prices_and_leaves_every_gate(prices, factor):

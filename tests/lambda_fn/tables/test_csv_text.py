@@ -64,6 +64,7 @@ def test_prices_are_read_to_the_last_digit(gives, tmp_path):
     gives(tmp_path / "p.csv", expected=exact)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -91,6 +92,7 @@ def test_every_way_to_write_the_same_csv_reads_as_the_same_prices(tmp_path, name
     assert read(path) == read_in_batch(path) == {"A": {"2024-01-02": 10.0, "2024-01-03": 10.5}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["it's.csv", "a*.csv", "what?.csv", "[ab].csv", "{a,b}.csv", "~", "x=1", "y=5", "é ç.csv", "a\nb.csv"]
 )

@@ -176,6 +176,7 @@ def test_the_bounds_in_messages_are_those_of_the_checks():
     assert (float(LOWEST), float(HIGHEST)) == (LOWEST_PRICE, HIGHEST_PRICE)
 
 
+@pytest.mark.slow
 def test_the_line_number_is_right_deep_in_a_long_file_with_blank_lines(tmp_path):
     lines = [f"A{n // 250},{np.datetime64('2000-01-01') + n % 250},{n + 1}" for n in range(50_000)]
     random.Random(0).shuffle(lines)

@@ -73,6 +73,7 @@ def yahoo(rows):
     return made.assign(**{"Adj Close": rows["y"].to_numpy(), "Volume": 100})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".csv", ".yahoo.csv", ".csv.gz", ".parquet", ".CSV"])
 def test_a_file_of_yahoo_s_is_the_series_it_is_called_after(gives, closes, tmp_path, ending):
     folder = tmp_path / "yahoo"
@@ -98,6 +99,7 @@ def test_a_holiday_of_yahoo_s_with_no_price_at_all_is_no_row(gives, closes, tmp_
     gives(tmp_path / "S0003.csv", expected=without)
 
 
+@pytest.mark.slow
 def test_one_file_a_day_with_every_ticker_in_any_order(gives, closes, tmp_path):
     folder = tmp_path / "days"
     folder.mkdir()
@@ -106,6 +108,7 @@ def test_one_file_a_day_with_every_ticker_in_any_order(gives, closes, tmp_path):
     gives(folder)
 
 
+@pytest.mark.slow
 def test_many_files_of_every_format_and_layout_make_one_table(gives, closes, tmp_path):
     parts = [closes[closes["unique_id"].isin(names)] for names in np.array_split(closes["unique_id"].unique(), 6)]
     parts[0].to_csv(tmp_path / "a.csv", index=False)

@@ -144,6 +144,7 @@ def test_a_download_that_is_not_what_its_checksum_was_made_of_is_unavailable(s3,
         calls("s3://market/place", "key", tmp_path)[call]()
 
 
+@pytest.mark.slow
 def test_a_download_that_breaks_off_twice_is_taken_up_again(s3, faults, tmp_path):
     put(s3, "place/key", b"content of some length")
     faults.meet(broken_off, "GetObject", times=2)

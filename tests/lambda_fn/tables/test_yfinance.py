@@ -27,6 +27,7 @@ def test_one_ticker_is_the_series_its_header_names(tmp_path):
     assert notes(path) == [f"{path}: the price is column 'Close'; there is no 'Adj Close', so splits may show as jumps"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("group_by", ["column", "ticker"])
 @pytest.mark.parametrize("adjusted", [True, False])

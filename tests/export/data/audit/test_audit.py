@@ -36,6 +36,7 @@ def test_of_a_day_given_twice_the_first_row_counts_for_the_other_checks(tmp_path
     assert found(report, "split-like") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "least", "count"), [(5, 5, 5), (4, 5, 0), (2, 2, 2), (9, 5, 9)])
 def test_a_close_is_stale_from_so_many_rows_on_wherever_they_stand(tmp_path, rows, least, count):
     for before, after in itertools.product((0, 3), repeat=2):
@@ -68,6 +69,7 @@ def test_a_jump_there_and_back_is_one_finding(tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["volume", "Volume", " VOLUME "])
 def test_rows_without_a_trade_are_found_where_volume_is_known(tmp_path, name):
     rows = "A,2024-01-02,1,5\nA,2024-01-03,1,0\nA,2024-01-04,1,0.0\nA,2024-01-05,2,\nA,2024-01-08,2,0\n"
@@ -91,6 +93,7 @@ def test_rows_without_a_trade_are_found_where_volume_is_known(tmp_path, name):
         assert len(found(audited(path), "zero-volume")) == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["-1", "abc", "1_000", "inf"])
 def test_what_is_no_volume_is_a_fault_for_the_audit_alone(tmp_path, value):
     path = write(tmp_path / "t.csv", f"unique_id,ds,y,volume\nA,2024-01-02,1,{value}\nB,2024-01-02,1,5\n")

@@ -12,6 +12,7 @@ from tests.export.data.audit.audited_tables import audited, found, raw, series
 from tests.lambda_fn.tables.price_tables import HEADER, YAHOO, write
 
 
+@pytest.mark.slow
 def test_sessions_without_a_row_are_one_finding_for_each_run_of_them(tmp_path):
     days = ["2024-02-08", "2024-02-09", "2024-02-16", "2024-02-19", "2024-02-21"]  # carnival on 12 and 13
     report = audited(write(tmp_path / "t.csv", HEADER + series("A", days)), "BVMF")
@@ -101,6 +102,7 @@ def test_yahoos_null_rows_are_told_from_rows_that_are_not_there(tmp_path):
     assert [day for _, day, *_ in found(report, "zero-volume")] == ["2024-02-09"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "found_early"), [(4, ["B"]), (5, []), (0, ["B"])])
 def test_a_series_ended_early_when_more_sessions_follow_than_allowed(tmp_path, most, found_early):
     table = HEADER + series("A", ["2024-01-02", "2024-02-16"]) + series("B", ["2024-01-02", "2024-02-07"])
@@ -112,6 +114,7 @@ def test_a_series_ended_early_when_more_sessions_follow_than_allowed(tmp_path, m
         assert early == [("B", "2024-02-08", "2024-02-16", 5, "A goes on to 2024-02-16")]
 
 
+@pytest.mark.slow
 def test_series_are_compared_within_their_calendar(tmp_path):
     rows = series("A", ["2024-01-02"]) + series("B", ["2024-03-01"]) + series("C", ["2024-03-04"])
     table = raw(write(tmp_path / "t.csv", HEADER + rows))

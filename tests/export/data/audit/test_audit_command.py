@@ -96,6 +96,7 @@ def test_without_a_calendar_the_report_says_what_it_cannot_see(audit, table):
     assert ["missing-session", "1", "1", "1", "2"] in [line.split() for line in out.splitlines()]
 
 
+@pytest.mark.slow
 def test_strict_ends_with_3_when_anything_is_found_and_with_0_otherwise(audit, table, tmp_path):
     out = tmp_path / "findings.csv"
     code, _, err = audit(table, "--calendar", "PETR4=BVMF", "--strict", "--out", out)
@@ -128,6 +129,7 @@ def test_json_is_one_document_of_a_known_shape(audit, table, tmp_path):
     jsonschema.validate(json.loads(out), REPORT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["f.parquet", "f.csv", "f.csv.gz"])
 def test_every_finding_is_written_as_a_table_even_when_there_is_none(audit, table, tmp_path, name):
     types = ["VARCHAR", "VARCHAR", "DATE", "DATE", "BIGINT", "VARCHAR"]
@@ -150,6 +152,7 @@ def test_every_finding_is_written_as_a_table_even_when_there_is_none(audit, tabl
             assert len(found.fetchall()) == count
 
 
+@pytest.mark.slow
 def test_tables_are_read_from_and_findings_written_to_s3(audit, bucket):
     bucket.put_object(Bucket="market", Key="day/t.csv", Body=ROWS.encode())
     bucket.put_object(Bucket="market", Key="day/u.csv", Body=CLEAN.encode())
@@ -168,6 +171,7 @@ def test_tables_are_read_from_and_findings_written_to_s3(audit, bucket):
     assert "X: skipped, s3://market/bad.csv line 20" in err
 
 
+@pytest.mark.slow
 def test_the_longest_findings_of_each_kind_are_shown_and_the_rest_is_counted(audit, tmp_path):
     rows = "".join(f"S{number:03},2024-01-02,1,0\nS{number:03},2024-01-02,2,0\n" for number in range(100))
     rows += "S007,2024-01-03,1.1,0\n"
@@ -193,6 +197,7 @@ def test_yahoos_choice_of_closes_is_kept_and_told(audit, tmp_path):
     assert json.loads(audit(path, "--json")[1])["findings"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -221,6 +226,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(audit, table, monkeypatch, argume
     assert table.read_text() == ROWS
 
 
+@pytest.mark.slow
 def test_a_malformed_row_is_refused_unless_its_series_is_skipped(audit, tmp_path):
     path = write(tmp_path / "t.csv", CLEAN + "B,2024-01-02,x\n")
     code, _, err = audit(path)

@@ -6,6 +6,7 @@ import datetime
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from export.data.audit.findings import KINDS
 from export.data.audit.raw_prices import RawPrices
 from export.data.calendars import sessions
 from export.data.price_table import Prices, make_prices, starts_of
+
+pytestmark = pytest.mark.slow
 
 
 def test_ten_thousand_series_are_audited_as_arrays():

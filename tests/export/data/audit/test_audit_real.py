@@ -64,6 +64,7 @@ def figures(report: Audit) -> dict[str, tuple[int, int, int]]:
     return {kind: (count["series"], count["findings"], count["days"]) for kind, count in counts if count["findings"]}
 
 
+@pytest.mark.slow
 def test_the_findings_in_the_long_table_are_the_known_ones(real):
     folder, prices, _ = real
     report = audited(folder / "prices.csv.gz", ["XNYS", "PETR4=BVMF", "???USD=weekdays", "BTCUSD=24/7"])
@@ -75,6 +76,7 @@ def test_the_findings_in_the_long_table_are_the_known_ones(real):
     assert kinds == {"ended-early"}  # of New York's sessions the table and the calendar agree on every one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["Close", "Adj Close"])
 def test_yahoos_gaps_are_null_rows_and_its_closed_days_are_rows_without_a_trade(real, column):
     folder, _, yahoos = real

@@ -72,6 +72,7 @@ def test_its_table_is_what_the_rest_reads(efemera, data, tmp_path):
     assert json.loads(out)["forecasts"][0]["last_date"] == str(DAY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -130,6 +131,7 @@ def test_a_run_that_is_ended_leaves_nothing(tmp_path, number, code):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_no_table(tmp_path, file):
     """Whatever is half done lies in a hidden folder of its own, never at --out."""
     out = tmp_path / "b3.csv"

@@ -141,6 +141,7 @@ TICKERS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=1
 DAYS = st.dates(datetime.date(1986, 1, 1), datetime.date(2026, 1, 1))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     table=st.dictionaries(st.tuples(TICKERS, DAYS), st.tuples(CENTS, st.sampled_from([1, 1000])), min_size=1),

@@ -24,6 +24,7 @@ def changed(first: int, last: int, value: str, line: str = QUOTES[1]) -> str:
     return line[: first - 1] + value + line[last:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -74,6 +75,7 @@ def test_what_is_not_wanted_is_not_judged_by_its_numbers(tmp_path):
     assert "PREULT" in refusal(path, markets=("070",), bdi_codes=("78",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

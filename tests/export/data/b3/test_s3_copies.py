@@ -91,6 +91,7 @@ def test_keys_that_would_be_one_path_or_none_are_read_apart(bucket):
         assert [local.as_named(str(path)) for path in local.paths[:4]] == places
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("market")
 @pytest.mark.parametrize(
     ("error", "reason"),

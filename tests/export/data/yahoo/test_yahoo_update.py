@@ -88,6 +88,7 @@ def test_a_day_that_yahoo_takes_back_or_adds_has_the_series_fetched_again(data_y
     assert np.array_equal(closes_at(out, "AAA")[0], np.delete(yahoo.days[:500], 480))
 
 
+@pytest.mark.slow
 def test_an_earlier_start_fetches_the_whole_series_in_one_question(data_yahoo, yahoo, tmp_path):
     out = tmp_path / "prices.parquet"
     data_yahoo("AAA", "-o", out, "--start", yahoo.days[100])
@@ -120,6 +121,7 @@ def test_a_short_series_does_not_lose_its_first_or_last_days(data_yahoo, yahoo, 
     assert out.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["limit", "interrupt"])
 def test_an_update_that_is_stopped_keeps_the_tickers_before(data_yahoo, yahoo, tmp_path, trouble, pauses, monkeypatch):
     out = tmp_path / "prices.csv"

@@ -77,6 +77,7 @@ def test_step_1_is_students_t_exactly():
     np.testing.assert_allclose(found, CALM.mu + scale[:, None] * stats.t.ppf(LEVELS, CALM.df), rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [CALM, ROUGH])
 @pytest.mark.parametrize("variance", [0.02, 0.17, 1.0, 2.9, 14.0, 150.0])  # the first and last beyond the grid
 def test_later_steps_agree_with_a_simulation_by_brute_force(parameters, variance):
@@ -110,6 +111,7 @@ def test_the_variance_of_a_cutoff_follows_the_folds_fit_by_arch_day_by_day():
             np.testing.assert_allclose(100 * forecast.quantiles[case, 0], expected, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_simulated_data_are_covered_as_promised():
     prices = simulated_prices(days=1300, series=3)
     cases = cases_of(prices, 60, 5, prices.ds[500])
@@ -129,6 +131,7 @@ def test_quantiles_are_complete_and_rise_around_the_median():
     np.testing.assert_allclose(forecast.median, forecast.quantiles[..., LEVELS.index(0.5)], rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", [270, 333])
 def test_closes_after_a_cutoff_change_no_forecast_of_it(day):
     prices = market()
