@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Sequence
@@ -60,22 +61,20 @@ class RowTable:
         self._with_volume = with_volume
         self._tables: list[tuple[PriceFile, Columns]] = []  # by number; a file of several unnamed series is several
         choice = check_choice(column)
-        self._database = duckdb.connect(":memory:", config=SETTINGS)
-        try:
+        with contextlib.ExitStack() as opened:  # closed where anything below raises
+            self._database = opened.enter_context(duckdb.connect(":memory:", config=SETTINGS))
             self._database.execute(MACROS + _CREATE)
             for file in files:
                 self._add(file, choice)
             if choice and not any(columns.has_choice for _, columns in self._tables):
                 raise InputRefused(f"column: the price of {files[0]} is in y; there is no {choice!r} to choose")
-        except BaseException:
-            self._database.close()
-            raise
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> RowTable:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
+        self._opened.close()
 
     def faults(self) -> list[Fault]:
         """The first fault of each series that has one, in the order of files and rows."""
